@@ -1,0 +1,3 @@
+//! The virtual USB bench.
+
+fn main() {}
