@@ -1,1 +1,160 @@
-//! (to come)
+//! Short-lived child processes: this program again, for one piece of work with a secret or a device.
+//!
+//! A hang ends with a kill, a panic in third-party code costs one answer, and un-wiped copies of a PIN
+//! go back to the kernel. Requests, secrets and answers travel as frames over pipes; what foreign code
+//! prints lands nowhere. This module knows no key, printer or format.
+
+pub mod child;
+pub mod frame;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use frame::{Frame, Kind};
+
+use crate::secret::Secret;
+
+/// Why a worker gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The child could not be started or its pipes broke.
+    #[error("the worker process could not be used: {0}")]
+    Io(#[from] std::io::Error),
+    /// The deadline passed; the child was killed.
+    #[error("no answer within {} s", .0.as_secs())]
+    Deadline(Duration),
+    /// The child ended without an answer: it crashed, or was killed from outside.
+    #[error("the worker process ended without an answer")]
+    Died,
+    /// The caller asked to stop.
+    #[error("stopped on request")]
+    Cancelled,
+    /// The child reported this failure (bytes as the task defines them).
+    #[error("the worker reported a failure")]
+    Failed(Vec<u8>),
+}
+
+/// Starts workers: which program, with which first arguments.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    program: PathBuf,
+}
+
+impl Launcher {
+    /// This very program (`/proc/self/exe`).
+    #[must_use]
+    pub fn current() -> Self {
+        Self {
+            program: PathBuf::from("/proc/self/exe"),
+        }
+    }
+
+    /// Another build of this program; tests name it.
+    #[must_use]
+    pub fn program(path: impl Into<PathBuf>) -> Self {
+        Self { program: path.into() }
+    }
+
+    /// Does `task` in a child: sends `request` and `secret`, hands events to `on_event`, returns the answer.
+    ///
+    /// `cancel` is looked at ten times a second; set, it closes the child's input, which is the sign to
+    /// stop cleanly, and two seconds later the child is killed.
+    pub fn call(
+        &self,
+        task: &str,
+        request: &[u8],
+        secret: Option<&Secret<Vec<u8>>>,
+        deadline: Duration,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(&[u8]),
+    ) -> Result<Vec<u8>, WorkerError> {
+        let mut child = Guard(
+            Command::new(&self.program)
+                .args(["worker", task])
+                .env_clear()
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                // A panic message of foreign code can quote the text it was cutting: nobody gets to read it.
+                .stderr(Stdio::null())
+                .spawn()?,
+        );
+        let (Some(mut input), Some(mut output)) = (child.0.stdin.take(), child.0.stdout.take()) else {
+            return Err(WorkerError::Died);
+        };
+        let (sender, frames) = channel();
+        std::thread::spawn(move || {
+            while let Ok(Some(frame)) = frame::read(&mut output) {
+                if sender.send(frame).is_err() {
+                    break;
+                }
+            }
+        });
+        let sent = frame::write(&mut input, Kind::Request, request)
+            .and_then(|()| frame::write(&mut input, Kind::Secret, secret.map_or(&[], |s| s.expose())))
+            .and_then(|()| input.flush());
+        if sent.is_err() {
+            // A child that died before reading says so below; one that lives is killed by the guard.
+            drop(input);
+            return Err(WorkerError::Died);
+        }
+        let mut input = Some(input);
+        let started = Instant::now();
+        let mut stop_by: Option<Instant> = None;
+        loop {
+            if cancel.load(Ordering::Relaxed) && stop_by.is_none() {
+                input = None;
+                stop_by = Some(Instant::now() + Duration::from_secs(2));
+            }
+            if stop_by.is_some_and(|by| Instant::now() >= by) {
+                return Err(WorkerError::Cancelled);
+            }
+            if started.elapsed() >= deadline {
+                return Err(WorkerError::Deadline(deadline));
+            }
+            match frames.recv_timeout(Duration::from_millis(100)) {
+                Ok(Frame {
+                    kind: Kind::Event,
+                    body,
+                }) => on_event(body.expose()),
+                Ok(Frame {
+                    kind: Kind::Answer,
+                    body,
+                }) => return Ok(body.expose().clone()),
+                Ok(Frame {
+                    kind: Kind::Failure,
+                    body,
+                }) => return Err(WorkerError::Failed(body.expose().clone())),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    drop(input);
+                    return Err(if stop_by.is_some() {
+                        WorkerError::Cancelled
+                    } else {
+                        WorkerError::Died
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Kills and reaps its child on every way out.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // A child that has answered is about to end by itself: give it a moment to close its device.
+        for _ in 0..20 {
+            if matches!(self.0.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
