@@ -24,6 +24,7 @@ mod library;
 pub mod operation;
 pub mod pin;
 pub mod reset;
+mod session;
 
 pub use assertion::{Assertion, CredentialQuery};
 pub use blob::Blob;

@@ -1,10 +1,15 @@
 //! Asking a key for an assertion of one credential, and checking it.
 
+use ctap_hid_fido2::fidokey::GetAssertionArgsBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::auth_data::{AuthData, PublicKey, USER_PRESENT, USER_VERIFIED};
 use super::blob::Blob;
-use super::error::KeyError;
+use super::error::{Effect, KeyError};
+use super::pin;
+use super::reset::TOUCH;
+use super::session::Session;
+use crate::secret::Pin;
 
 /// Which credential is to sign what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,4 +74,45 @@ impl Assertion {
             sign_count: auth_data.sign_count,
         })
     }
+}
+
+/// Gets an assertion of one credential; waits for the touch.
+pub(super) fn get(
+    session: &mut Session<'_>,
+    pin: Option<&Pin>,
+    query: &CredentialQuery,
+) -> Result<Assertion, KeyError> {
+    let info = session.identify()?;
+    let protocol = if let Some(pin) = pin {
+        pin::check_length(pin)?;
+        pin::ready_for_pin(session, &info)?
+    } else if info.has("alwaysUv") {
+        return Err(KeyError::PinRequired);
+    } else {
+        info.pin_protocol().unwrap_or(1)
+    };
+    let got = session.library(protocol, TOUCH, Effect::Nothing, |key| {
+        let args = GetAssertionArgsBuilder::new(&query.rp_id, query.client_data.as_slice())
+            .credential_id(query.credential_id.as_slice());
+        let args = match pin {
+            Some(pin) => args.pin(pin.expose()),
+            None => args.without_pin_and_uv(),
+        };
+        key.get_assertion_with_args(&args.build())
+    });
+    let got = pin::count_attempts(session, protocol, got)?
+        .into_iter()
+        .next()
+        .ok_or_else(|| KeyError::protocol("it gave no assertion"))?;
+    Ok(Assertion {
+        // A key may leave the id out when only one was asked for (CTAP 2.1, 6.2.2).
+        credential_id: if got.credential_id.is_empty() {
+            query.credential_id.clone()
+        } else {
+            Blob(got.credential_id)
+        },
+        auth_data: Blob(got.auth_data),
+        signature: Blob(got.signature),
+        user_handle: (!got.user.id.is_empty()).then_some(Blob(got.user.id)),
+    })
 }

@@ -13,14 +13,11 @@ use super::device::{self, SecurityKey, SysRoot};
 use super::error::{Effect, KeyError};
 use super::identity::{self, IdentityCredential, IdentityProof};
 use super::info::KeyInfo;
-use super::operation::{Answer, Operation, Request};
+use super::operation::{Answer, Operation, Request, TASK, pack};
 use super::pin::{PinProof, PinSet};
 use crate::id::Aaguid;
-use crate::secret::{self, Pin, Secret};
+use crate::secret::Pin;
 use crate::worker::{Launcher, WorkerError};
-
-/// Name of the worker task.
-pub const TASK: &str = "key";
 
 /// Time for operations without a touch: start, permission to open the node, a dozen exchanges.
 const PLAIN: Duration = Duration::from_secs(15);
@@ -118,17 +115,6 @@ impl KeyClient {
             }
         })
     }
-}
-
-/// Puts PINs one after another, each with its length in one byte in front.
-fn pack(pins: &[&Pin]) -> Option<Secret<Vec<u8>>> {
-    let mut packed = secret::with_capacity(pins.iter().map(|p| p.expose().len() + 1).sum());
-    for pin in pins {
-        let length = u8::try_from(pin.expose().len()).ok()?;
-        packed.expose_mut().push(length);
-        packed.expose_mut().extend_from_slice(pin.expose().as_bytes());
-    }
-    Some(packed)
 }
 
 fn challenge() -> Result<Blob, KeyError> {

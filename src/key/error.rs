@@ -274,3 +274,30 @@ impl KeyError {
         }
     }
 }
+
+/// What a CTAP status means where the command gives it no meaning of its own (CTAP 2.1, 8.2).
+pub(super) fn of_status(code: u8, effect: Effect) -> KeyError {
+    let unsupported = |what: &str| KeyError::Unsupported { what: what.into() };
+    match code {
+        0x01 | 0x3E => unsupported("this command"),
+        0x05 | 0x2F | 0x3A => KeyError::NoTouch,
+        0x06 => KeyError::Busy,
+        0x19 => KeyError::AlreadyHeld,
+        0x26 => unsupported("the signature algorithm"),
+        0x27 => KeyError::Refused,
+        0x28 => KeyError::StoreFull,
+        0x2B | 0x2C => unsupported("an option of the command"),
+        0x2D => KeyError::Cancelled {
+            effect: Effect::Nothing,
+        },
+        0x2E => KeyError::NotHeld,
+        0x31 => KeyError::PinWrong { retries_left: None },
+        0x32 => KeyError::PinBlocked,
+        0x34 => KeyError::PinPaused,
+        0x35 => KeyError::PinNotSet,
+        0x36 => KeyError::PinRequired,
+        0x37 => KeyError::PinRefused,
+        0x40 => unsupported("this use of the PIN"),
+        code => KeyError::Status { code, effect },
+    }
+}

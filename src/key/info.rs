@@ -233,3 +233,143 @@ fn text(value: &Value) -> Option<String> {
     let text = value.as_text()?;
     (text.len() <= MAX_TEXT && text.chars().all(|c| c.is_ascii_graphic())).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A CTAP 2.0 key that has no PIN yet.
+    pub(crate) fn plain_info() -> KeyInfo {
+        let body = cbor::write(&Value::Map(vec![
+            (1.into(), Value::Array(vec!["U2F_V2".into(), "FIDO_2_0".into()])),
+            (3.into(), Value::Bytes(vec![7; 16])),
+            (4.into(), Value::Map(vec![("clientPin".into(), false.into())])),
+        ]));
+        parse(&body).unwrap()
+    }
+
+    /// The captured answer of a key with fingerprint reader, as ctap-hid-fido2 tests it.
+    const CAPTURED: &str = "B30184665532465F5632684649444F5F325F306C4649444F5F325F315F505245684649444F5F325F3102856B6372656450726F746563746B686D61632D7365637265746C6C61726765426C6F624B65796863726564426C6F626C6D696E50696E4C656E6774680350D8522D9F575B486688A9BA99FA02F35B04B062726BF5627570F5627576F564706C6174F4677576546F6B656EF568616C776179735576F568637265644D676D74F569617574686E72436667F56962696F456E726F6C6CF569636C69656E7450696EF56A6C61726765426C6F6273F56E70696E557641757468546F6B656EF56F7365744D696E50494E4C656E677468F5706D616B654372656455764E6F74527164F47563726564656E7469616C4D676D7450726576696577F5781B75736572566572696669636174696F6E4D676D7450726576696577F5051904B00682020107080818800981637573620A82A263616C672664747970656A7075626C69632D6B6579A263616C672764747970656A7075626C69632D6B65790B1904000CF40D040E1A000505060F18201001110312021415";
+
+    fn hex(text: &str) -> Vec<u8> {
+        text.as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn reads_a_captured_answer() {
+        let info = parse(&hex(CAPTURED)).unwrap();
+        assert_eq!(info.versions, ["U2F_V2", "FIDO_2_0", "FIDO_2_1_PRE", "FIDO_2_1"]);
+        assert_eq!(info.aaguid.to_string(), "d8522d9f-575b-4866-88a9-ba99fa02f35b");
+        assert_eq!(info.max_msg_size, 1200);
+        assert_eq!(info.pin_protocols, [2, 1]);
+        assert_eq!(info.pin_protocol(), Some(2));
+        assert_eq!(info.algorithms, [ES256, EDDSA]);
+        assert_eq!(info.firmware, Some(0x0005_0506));
+        assert_eq!(info.remaining_discoverable, Some(0x15));
+        assert!(info.pin_set() && info.has("alwaysUv") && !info.force_pin_change);
+        assert_eq!(info.min_pin_length, 4);
+        assert_eq!(fitness(&info), Ok(()));
+    }
+
+    #[test]
+    fn fills_in_the_defaults_of_ctap_2_0() {
+        let info = plain_info();
+        assert_eq!(info.pin_protocols, [1]);
+        assert_eq!((info.min_pin_length, info.max_msg_size), (4, 1024));
+        assert!(!info.pin_set() && !info.long_touch_for_reset);
+        assert_eq!(fitness(&info), Ok(()));
+    }
+
+    #[test]
+    fn tolerates_unknown_members_and_wrong_types() {
+        let body = cbor::write(&Value::Map(vec![
+            (1.into(), Value::Array(vec!["FIDO_2_9".into(), 5.into()])),
+            (3.into(), Value::Bytes(vec![7; 16])),
+            (
+                4.into(),
+                Value::Map(vec![("clientPin".into(), true.into()), ("rk".into(), 1.into())]),
+            ),
+            (5.into(), "huge".into()),
+            (6.into(), "two".into()),
+            (0x0C.into(), "yes".into()),
+            (0x0D.into(), 0.into()),
+            (0x18.into(), true.into()),
+            (0x1A.into(), Value::Array(vec!["nfc".into()])),
+            (0x7F.into(), Value::Map(vec![])),
+            ("text".into(), Value::Null),
+        ]));
+        let info = parse(&body).unwrap();
+        assert_eq!(info.versions, ["FIDO_2_9"]);
+        assert_eq!((info.max_msg_size, info.min_pin_length), (1024, 4));
+        assert!(!info.force_pin_change && info.long_touch_for_reset);
+        assert_eq!(info.option("rk"), None);
+        // Protocols that cannot be read are none; guessing 1 could cost an attempt.
+        assert_eq!(info.pin_protocol(), None);
+        let usable = KeyInfo {
+            pin_protocols: vec![1],
+            ..info
+        };
+        assert_eq!(
+            fitness(&usable),
+            Err(Unfit::ResetNotOverUsb {
+                transports: vec!["nfc".into()]
+            })
+        );
+    }
+
+    #[test]
+    fn refuses_keys_that_cannot_serve() {
+        let change = |change: &dyn Fn(&mut KeyInfo)| {
+            let mut info = plain_info();
+            change(&mut info);
+            fitness(&info)
+        };
+        assert!(matches!(
+            change(&|i| i.versions = vec!["U2F_V2".into()]),
+            Err(Unfit::NoFido2 { .. })
+        ));
+        assert_eq!(change(&|i| i.options.clear()), Err(Unfit::NoPin));
+        assert_eq!(change(&|i| i.algorithms = vec![-257]), Err(Unfit::Algorithms));
+        assert_eq!(change(&|i| i.pin_protocols = vec![9]), Err(Unfit::NoPinProtocol));
+        assert_eq!(
+            change(&|i| {
+                i.options.insert("plat".into(), true);
+            }),
+            Err(Unfit::Platform)
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_getinfo_answer() {
+        for body in [
+            &[][..],
+            &[0x80],
+            &[0xA0],
+            &[0xA1, 0x03, 0x41, 0x00],
+            &[0xBF; 100],
+            &[0x9F; 4000],
+        ] {
+            assert!(parse(body).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn changed_answers_never_panic(at in 0_usize..400, with: u8) {
+            let mut body = hex(CAPTURED);
+            if let Some(byte) = body.get_mut(at) {
+                *byte = with;
+            }
+            let _ = parse(&body);
+        }
+    }
+}
