@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 /// Runs the named task as a child; an unknown name is a usage error.
 pub(crate) fn run(task: &str) -> ExitCode {
-    let _ = task;
-    ExitCode::from(2)
+    match task {
+        #[cfg(feature = "station")]
+        "print" => crate::worker::child::serve(Box::new(crate::printer::child::work)),
+        _ => ExitCode::from(2),
+    }
 }
