@@ -77,7 +77,7 @@ pub enum PrintError {
     #[error("No printer was found on USB.")]
     NoPrinter,
     /// More than one is there; choosing is not for the program.
-    #[error("{} printers are connected: {}.", .0.len(), .0.join(", "))]
+    #[error("There are {} printers: {}.", .0.len(), .0.join(", "))]
     SeveralPrinters(
         /// Make, model and port of each.
         Vec<String>,
@@ -290,6 +290,8 @@ mod tests {
             PrintError::Layout(LayoutError::Pin),
             PrintError::Vanished { sent: 8192, of: 9000 },
             PrintError::Deadline { seconds: 60 },
+            PrintError::PinRefused("PDF".into()),
+            PrintError::Cancelled,
         ];
         for error in errors {
             let text = error.to_string();

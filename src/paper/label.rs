@@ -204,53 +204,32 @@ impl LabelContent {
         );
         let x = area.x + margin.min(0.5) + side;
         let width = (area.x + area.width - x - 0.8).min(34.0);
-        let large = Style::mono(26.0).fitted("label id", self.label.as_str(), width, 8.0)?;
-        let middle = area.y + area.height / 2.0;
-        let caption = Style::sans((large.size * 0.47).clamp(4.8, 9.0));
-        let line = caption.size * 0.44;
-        if matches!(payload, LabelPayload::Short { .. }) {
-            page.write(
-                at(x, middle + 0.4),
-                Align::Left,
-                large,
-                "label id",
-                self.label.as_str(),
-            )?;
-            return page.write(
-                at(x, middle + 0.4 + line),
-                Align::Left,
-                caption.fitted("caption", "Emergency key", width, 4.0)?,
-                "caption",
-                "Emergency key",
-            );
-        }
-        let caption = caption.fitted("caption", "Emergency key", width, 4.8)?;
-        let small = Style::mono(caption.size).fitted("ceremony", "Cer. 00000000", width, 4.5)?;
-        page.write(
-            at(x, middle - line * 1.1),
-            Align::Left,
-            caption,
+        // The four lines below are 0.9 mm high for every point of the large one.
+        let largest = ((area.height - 1.2) / 0.9).min(26.0);
+        let large = Style::mono(largest).fitted("label id", self.label.as_str(), width, 8.0)?;
+        let caption = Style::sans((large.size * 0.47).clamp(4.8, 9.0)).fitted(
             "caption",
             "Emergency key",
+            width,
+            4.0,
         )?;
-        let y = middle - line * 1.1 + large.size * 0.32;
-        page.write(at(x, y), Align::Left, large, "label id", self.label.as_str())?;
-        let ceremony = format!("Cer. {}", self.ceremony);
-        page.write(
-            at(x, y + line * 1.15),
-            Align::Left,
-            small,
-            "ceremony id",
-            &ceremony,
-        )?;
-        let key = format!("Key  {}", self.fingerprint);
-        page.write(
-            at(x, y + line * 2.15),
-            Align::Left,
-            small,
-            "key fingerprint",
-            &key,
-        )
+        let line = caption.size * 0.44;
+        let middle = area.y + area.height / 2.0;
+        let mut write = |y, style, field, text: &str| page.write(at(x, y), Align::Left, style, field, text);
+        if matches!(payload, LabelPayload::Short { .. }) {
+            write(middle + 0.4, large, "label id", self.label.as_str())?;
+            return write(middle + 0.4 + line, caption, "caption", "Emergency key");
+        }
+        let small = Style::mono(caption.size).fitted("ceremony id", "Cer. 00000000", width, 4.5)?;
+        let height = caption.size * 0.26 + large.size * 0.32 + line * 2.15;
+        let mut y = middle - height / 2.0 + caption.size * 0.26;
+        write(y, caption, "caption", "Emergency key")?;
+        y += large.size * 0.32;
+        write(y, large, "label id", self.label.as_str())?;
+        y += line * 1.15;
+        write(y, small, "ceremony id", &format!("Cer. {}", self.ceremony))?;
+        y += line;
+        write(y, small, "key fingerprint", &format!("Key  {}", self.fingerprint))
     }
 }
 

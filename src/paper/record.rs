@@ -224,7 +224,6 @@ impl Flow<'_> {
             self.heading(if index == 0 { "Keys" } else { "Keys, continued" })?;
             self.key_captions()?;
             for key in page {
-                self.need(KEY_ROW + 1.0);
                 self.key(key)?;
             }
             let y = self.y;
@@ -238,10 +237,10 @@ impl Flow<'_> {
     fn columns(&self) -> [(Millimetres, Millimetres); 4] {
         let right = self.right();
         [
-            (MARGIN, 25.0),
-            (MARGIN + 27.0, 66.0),
-            (MARGIN + 95.0, 39.0),
-            (MARGIN + 136.0, right - MARGIN - 136.0),
+            (MARGIN, 21.0),
+            (MARGIN + 23.0, 74.0),
+            (MARGIN + 99.5, 36.0),
+            (MARGIN + 138.0, right - MARGIN - 138.0),
         ]
     }
 
@@ -249,7 +248,7 @@ impl Flow<'_> {
         let captions = [
             "Label, fingerprint",
             "Account, model and AAGUID",
-            "Slip and its bag, key's bag",
+            "Bags of slip and key",
             "Custodian, outcome",
         ];
         for ((x, _), caption) in self.columns().into_iter().zip(captions) {
@@ -262,58 +261,48 @@ impl Flow<'_> {
 
     fn key(&mut self, key: &KeyLine) -> Result<(), LayoutError> {
         const NONE: &str = "\u{2013}";
+        let text = |id: Option<String>| id.unwrap_or_else(|| NONE.to_owned());
+        let columns = self.columns();
+        let outcome = Style::sans(8.0).wrapped("outcome", &key.outcome, columns[3].1)?;
+        let more = u8::try_from(outcome.len().saturating_sub(1)).map_or(0.0, f32::from);
+        let height = KEY_ROW + more * 3.3;
+        self.need(height + 1.0);
         let (y, right) = (self.y, self.right());
         self.page.line(at(MARGIN, y), at(right, y), 0.12);
-        let text = |id: Option<String>| id.unwrap_or_else(|| NONE.to_owned());
         let slip = format!(
-            "{}  {}",
+            "{:<6}  {}",
             text(key.slip.map(|s| s.to_string())),
             text(key.slip_bag.as_ref().map(ToString::to_string))
         );
+        let key_bag = format!("Key     {}", text(key.key_bag.as_ref().map(ToString::to_string)));
         let aaguid: String = key.aaguid.chars().take(8).collect();
         let model = format!("{} ({aaguid})", key.model);
+        let label = text(key.label.as_ref().map(ToString::to_string));
+        let fingerprint = text(key.fingerprint.as_ref().map(ToString::to_string));
+        let ids = Style::mono(8.0);
+        let name = Style::sans(9.0);
         let cells = [
-            (
-                Style::mono(10.5),
-                "label id",
-                text(key.label.as_ref().map(ToString::to_string)),
-                Style::mono(8.0),
-                "key fingerprint",
-                text(key.fingerprint.as_ref().map(ToString::to_string)),
-            ),
-            (
-                Style::sans(9.0),
-                "account",
-                key.account.clone(),
-                BODY,
-                "model",
-                model,
-            ),
-            (
-                Style::mono(8.0),
-                "bag number of the slip",
-                slip,
-                Style::mono(8.0),
-                "bag number of the key",
-                text(key.key_bag.as_ref().map(ToString::to_string)),
-            ),
-            (
-                Style::sans(9.0),
-                "custodian",
-                key.custodian.clone(),
-                BODY,
-                "outcome",
-                key.outcome.clone(),
-            ),
+            (0, 4.0, Style::mono(10.5), "label id", &label),
+            (0, 7.9, ids, "key fingerprint", &fingerprint),
+            (1, 4.0, name, "account", &key.account),
+            (1, 7.9, BODY, "model", &model),
+            (2, 4.0, ids, "bag number of the slip", &slip),
+            (2, 7.9, ids, "bag number of the key", &key_bag),
+            (3, 4.0, name, "custodian", &key.custodian),
         ];
-        for ((x, width), cell) in self.columns().into_iter().zip(cells) {
-            let limits = (width, 4.5);
+        for (column, below, style, field, text) in cells {
+            let (x, width) = columns[column];
             self.page
-                .write_within(at(x, y + 4.0), limits, cell.0, cell.1, &cell.2)?;
-            self.page
-                .write_within(at(x, y + 7.9), limits, cell.3, cell.4, &cell.5)?;
+                .write_within(at(x, y + below), (width, 4.5), style, field, text)?;
         }
-        self.y += KEY_ROW;
+        self.page.paragraph(
+            at(columns[3].0, y + 7.9),
+            (columns[3].1, 3.3),
+            Style::sans(8.0),
+            "outcome",
+            &key.outcome,
+        )?;
+        self.y += height;
         Ok(())
     }
 
@@ -384,8 +373,8 @@ impl Flow<'_> {
         let symbol = Symbol::encode(&code, 4, Robustness::Paper).ok_or(LayoutError::Code {
             field: "station key's fingerprint".into(),
         })?;
-        // 14 dots at 600 dpi.
-        let module = 14.0 * 25.4 / 600.0;
+        // 16 dots at 600 dpi.
+        let module = 16.0 * 25.4 / 600.0;
         let side = f32::from(symbol.side_with_quiet_zone()) * module;
         let right = self.right();
         self.page
@@ -407,7 +396,7 @@ impl Flow<'_> {
                 .write_within(at(MARGIN, y), (width, SMALLEST), CAPTION, "caption", caption)?;
             for line in grouped(digits) {
                 y += 4.6;
-                let style = Style::mono(10.0).fitted("fingerprint", &line, width, 7.0)?;
+                let style = Style::mono(11.5).fitted("fingerprint", &line, width, 7.0)?;
                 self.page
                     .write(at(MARGIN, y), Align::Left, style, "fingerprint", &line)?;
             }

@@ -18,7 +18,8 @@ const PIN_CENTRE: Millimetres = 25.0;
 /// How far the obscuring pattern reaches beyond the PIN, up and down.
 const OVERHANG: Millimetres = 15.0;
 const CAPTION: Style = Style::sans(7.5);
-const BODY: Style = Style::sans(10.0);
+const BODY: Style = Style::sans(10.5);
+const LEADING: Millimetres = 4.8;
 /// Sizes that a PIN is tried at: lines, type, baseline to baseline.
 const PIN_SIZES: [(usize, f32, Millimetres); 3] = [(1, 28.0, 0.0), (2, 26.0, 12.0), (3, 24.0, 10.0)];
 /// Wide enough that nobody takes a gap for a typed space.
@@ -104,22 +105,24 @@ impl SlipContent {
                 value,
             )?;
         }
+        let bottom = panel(page.paper) - PIN_CENTRE - pattern_reach() - 1.5;
+        // Letter is shorter than A4; what A4 has more goes above the warning.
+        let y = 33.6 + (bottom - 48.0) / 2.0;
         page.write(
-            at(MARGIN, 34.0),
+            at(MARGIN, y),
             Align::Left,
             Style::sans(15.0),
             "title",
             "Do not accept if opened.",
         )?;
         page.paragraph(
-            at(MARGIN + 74.0, 31.2),
+            at(MARGIN + 74.0, y - 2.0),
             (right - MARGIN - 74.0, 3.7),
             Style::sans(8.5),
             "text",
-            "Compare the slip and bag numbers with the ceremony record. If one differs, or if bag or fold \
-             was opened, refuse it and tell the security officer.",
+            "Compare the slip and bag numbers with the ceremony record. If one differs, or if bag or fold is \
+             open, tell the security officer.",
         )?;
-        let bottom = panel(page.paper) - PIN_CENTRE - pattern_reach() - 1.5;
         boxes(
             page,
             bottom - 10.5,
@@ -141,7 +144,7 @@ impl SlipContent {
         )?;
         page.paragraph(
             at(MARGIN, top + 16.8),
-            (110.0, 4.6),
+            (110.0, LEADING),
             BODY,
             "text",
             &format!(
@@ -161,11 +164,11 @@ impl SlipContent {
         )?;
         page.paragraph(
             at(second, top + 16.8),
-            (right - second, 4.6),
+            (right - second, LEADING),
             BODY,
             "text",
-            "Was the bag or the fold open before you came, then others may know this PIN. Keep bag and paper \
-             as they are and tell the security officer at once: the key needs a new PIN.",
+            "If the bag or the fold was open before you came, others may know this PIN. Keep bag and paper as \
+             they are and tell the security officer at once: the key needs a new PIN.",
         )?;
         let footer = format!(
             "Slip {}   \u{b7}   Key label {}   \u{b7}   Ceremony {}",
@@ -220,16 +223,8 @@ fn boxes(page: &mut Page, top: Millimetres, captions: &[&str; 3]) -> Result<(), 
 fn folds(page: &mut Page) -> Result<(), LayoutError> {
     let (width, panel) = (page.paper.width(), panel(page.paper));
     let notes = [
-        (
-            panel,
-            -1.6,
-            "Then fold this panel back: the printing of the cover shows.",
-        ),
-        (
-            2.0 * panel,
-            4.0,
-            "Fold here first, upwards: the printing goes inside, over the PIN.",
-        ),
+        (panel, -1.6, "2.  Fold this panel back, so that the cover shows."),
+        (2.0 * panel, 4.0, "1.  Fold this panel up, over the PIN."),
     ];
     for (y, offset, note) in notes {
         page.line(at(5.0, y), at(11.0, y), 0.3);
@@ -250,22 +245,28 @@ fn folds(page: &mut Page) -> Result<(), LayoutError> {
 fn pin_panel(page: &mut Page, pin: &Pin) -> Result<(), LayoutError> {
     let (width, panel) = (page.paper.width(), panel(page.paper));
     let centre = panel + PIN_CENTRE;
+    let half = print_pin(page, pin, centre)?;
     page.frame(
         Area {
             x: 25.0,
-            y: centre - 17.0,
+            y: centre - half,
             width: width - 50.0,
-            height: 34.0,
+            height: 2.0 * half,
         },
         0.5,
     );
-    let title = Style::sans(10.0);
+    let title = Style::sans(10.5);
     let text = "PIN of the security key with the label named on the cover";
-    page.write(at(width / 2.0, panel + 5.8), Align::Centre, title, "title", text)?;
-    print_pin(page, pin, centre)?;
+    page.write(
+        at(width / 2.0, centre - half - 2.4),
+        Align::Centre,
+        title,
+        "title",
+        text,
+    )?;
     let note = Style::sans(11.0);
     page.write(
-        at(width / 2.0, centre + 23.5),
+        at(width / 2.0, centre + half + 5.8),
         Align::Centre,
         note,
         "note",
@@ -273,7 +274,8 @@ fn pin_panel(page: &mut Page, pin: &Pin) -> Result<(), LayoutError> {
     )
 }
 
-fn print_pin(page: &mut Page, pin: &Pin, centre: Millimetres) -> Result<(), LayoutError> {
+/// Writes the PIN around `centre`; returns half the height of the box that it needs.
+fn print_pin(page: &mut Page, pin: &Pin, centre: Millimetres) -> Result<Millimetres, LayoutError> {
     let pin = pin.expose();
     // A typed space cannot be told from a gap; CTAP 2.1, 6.5.1 allows 63 bytes at most.
     if pin.is_empty() || pin.len() > 63 || !pin.bytes().all(|b| b.is_ascii_graphic()) {
@@ -306,7 +308,7 @@ fn print_pin(page: &mut Page, pin: &Pin, centre: Millimetres) -> Result<(), Layo
             }
             y += leading;
         }
-        return Ok(());
+        return Ok(digit_height(size) / 2.0 + below + 4.5);
     }
     Err(LayoutError::Pin)
 }
@@ -372,20 +374,18 @@ fn obscure(
     let (digit, height) = (style.width("0"), digit_height(style.size));
     let (left, right) = (MARGIN, page.paper.width() - MARGIN);
     let (top, bottom) = (centre - pattern_reach(), centre + pattern_reach());
-    let step = (bottom - top - height) / 8.0;
-    for row in 0_u8..9 {
+    let step = (bottom - top - height) / 4.0;
+    // Rows of digits, and more rows between them, so that every place is printed on about twice.
+    for half_rows in 0_u8..9 {
         let mut shift = [0_u8; 1];
         random(&mut shift);
-        let shift = f32::from(shift[0]) / 256.0 * digit;
-        // Two lines a row, shifted against each other, so that no digit stands free.
-        for (x, lower) in [(left, 0.0), (left + shift, step / 2.0)] {
-            let y = (top + height + f32::from(row) * step + lower).min(bottom);
-            let mut line = String::new();
-            while x + style.width(&line) + digit <= right {
-                line.push(random_digit(random));
-            }
-            page.write(at(x, y), Align::Left, style, "pattern", &line)?;
+        let x = left + f32::from(shift[0]) / 256.0 * digit;
+        let y = top + height + f32::from(half_rows) * step / 2.0;
+        let mut line = String::new();
+        while x + style.width(&line) + digit <= right {
+            line.push(random_digit(random));
         }
+        page.write(at(x, y), Align::Left, style, "pattern", &line)?;
     }
     Ok(())
 }

@@ -202,20 +202,21 @@ fn codes_of(path: &Path, dpi: &str, page: &str) -> Vec<String> {
 #[test]
 fn only_the_pin_stands_in_digits_on_the_middle_panel() {
     for (paper, height, name) in [(PaperSize::A4, 297.0, "a4"), (PaperSize::Letter, 279.4, "letter")] {
-        for secret in [
-            "4821",
-            "90417263",
-            "174068352991",
-            "3856209471",
-            "ACDE-3479-acde-3479-HKMN",
-            &"3479".repeat(15),
+        // With half the height of the box around the PIN, in millimetres.
+        for (secret, half) in [
+            ("4821", 7.0),
+            ("90417263", 7.0),
+            ("174068352991", 7.0),
+            ("3856209471", 7.0),
+            ("ACDE-3479-acde-3479-HKMN", 13.0),
+            (&"3479".repeat(15), 16.0),
         ] {
             let path = saved(
                 &format!("slip-{name}-{}.pdf", secret.len()),
                 &pdf(&slip(paper), Some(&pin(secret))),
             );
             let panel = height / 3.0;
-            let words = text_within(&path, [0.0, panel + 8.0, 216.0, 34.0]);
+            let words = text_within(&path, [0.0, panel + 25.0 - half, 216.0, 2.0 * half]);
             let joined: String = words.split_whitespace().collect();
             assert_eq!(joined, secret, "{name}: {words:?}");
             let whole = text_within(&path, [0.0, panel + 2.0, 216.0, panel - 4.0]);
