@@ -3,9 +3,11 @@
 //! [`state`] is pure: state + [`event`] -> state + [`effect`]s; it names no device and sees no PIN.
 //! [`driver`] carries the effects out through small traits and journals each before and after.
 
+mod closing;
 pub mod driver;
 pub mod effect;
 pub mod event;
+mod journal;
 pub mod slips;
 pub mod state;
 

@@ -119,6 +119,24 @@ impl Stick {
         Ok(Folder { path })
     }
 
+    /// The folder of a ceremony that has begun; made when it is not there.
+    pub fn open_folder(&mut self, ceremony: &CeremonyId) -> Result<Folder, MediaError> {
+        let path = self.root.join(format!("ceremony-{ceremony}"));
+        if path.is_dir() {
+            Ok(Folder { path })
+        } else {
+            self.create_folder(ceremony)
+        }
+    }
+
+    /// Looks for the stick anew after it was taken out.
+    pub fn reopen(&mut self) -> Result<(), MediaError> {
+        match &mut self.mounted {
+            Some(mounted) => mounted.find_again(),
+            None => Ok(()),
+        }
+    }
+
     /// Writes caches out and reads files back from the medium, comparing each with what it should hold.
     pub fn read_back(&mut self, files: &[(PathBuf, Vec<u8>)]) -> Result<(), MediaError> {
         if let Some(mounted) = &mut self.mounted {

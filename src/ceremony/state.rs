@@ -13,6 +13,8 @@ pub struct Job {
     pub label: LabelId,
     /// Account it is for.
     pub account: Upn,
+    /// Who will keep it.
+    pub custodian: Option<String>,
 }
 
 /// A key that is done.
@@ -203,7 +205,10 @@ impl Ceremony {
             },
             Step::TakeOut(key) if !self.seen.contains(&key) => {
                 self.step = Step::PutBack(key);
-                vec![Effect::Tell(Notice::PutBack)]
+                let mut effects = vec![Effect::Tell(Notice::PutBack)];
+                // A quick hand puts it back between two looks at the bus.
+                effects.extend(self.keys_changed());
+                effects
             }
             Step::PutBack(key) => match &self.seen[..] {
                 [] => vec![],

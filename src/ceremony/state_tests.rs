@@ -17,6 +17,7 @@ fn job(number: u8) -> Job {
     Job {
         label: LabelId::draw(&mut random),
         account: format!("bg-{number:02}@contoso.onmicrosoft.com").parse().unwrap(),
+        custodian: None,
     }
 }
 
@@ -142,6 +143,20 @@ fn a_passed_window_asks_for_a_replug_and_never_repeats_in_place() {
     assert_eq!(play.last(), &Effect::Tell(Notice::PutBack));
     play.event(Event::KeysSeen(vec![key("1-1", 3)]));
     assert_eq!(play.last(), &Effect::Do(Work::Reset(key("1-1", 3))));
+}
+
+#[test]
+fn a_replug_between_two_looks_is_seen() {
+    let mut play = Play::new(1);
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Done(Outcome::Identified {
+        description: "a key".into(),
+        long_touch: false,
+    }));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::KeysSeen(vec![key("1-1", 2)]));
+    assert_eq!(play.last(), &Effect::Do(Work::Reset(key("1-1", 2))));
 }
 
 #[test]

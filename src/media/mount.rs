@@ -116,6 +116,17 @@ impl Mounted {
         }
     }
 
+    /// Gives up the medium that was there and looks for a stick with a plan.
+    pub fn find_again(&mut self) -> Result<(), MediaError> {
+        // A stick that was pulled out keeps its mount; without DETACH an open file would hold it.
+        let _ = unmount(&self.path, UnmountFlags::DETACH);
+        let mut found = find(&self.path)?;
+        std::mem::swap(&mut self.device, &mut found.device);
+        // The new mount stays: only the old owner may unmount it.
+        std::mem::forget(found);
+        Ok(())
+    }
+
     /// Allows writing.
     pub fn remount_writable(&mut self) -> Result<(), MediaError> {
         mount_remount(&self.path, SAFE, OPTIONS).map_err(|error| MediaError::Io {
