@@ -74,7 +74,10 @@ impl Tally {
         let command = Command::of(report[4], &report[7..7 + length.min(57)]);
         *self.counters.commands.entry(command.to_string()).or_default() += 1;
         if self.exchanges.len() < EXCHANGES_KEPT {
-            self.exchanges.push(Exchange { command, status: None });
+            self.exchanges.push(Exchange {
+                command,
+                status: None,
+            });
         }
         Some(command)
     }

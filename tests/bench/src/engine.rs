@@ -6,7 +6,7 @@
 pub mod attestation;
 mod clock;
 pub mod config;
-mod environment;
+pub(crate) mod environment;
 pub mod file;
 mod presence;
 mod store;
@@ -143,12 +143,21 @@ impl Engine {
         config.check()?;
         let batch = Batch::of(config.attestation_aaguid.as_ref().unwrap_or(&config.aaguid))?;
         let mut store = Store::default();
-        let attestation = Attestation { wrapped_private_key: batch.key, certificate: batch.certificate };
+        let attestation = Attestation {
+            wrapped_private_key: batch.key,
+            certificate: batch.certificate,
+        };
         store
             .set_attestation(AttestationId::Batch, Some(&attestation))
             .and_then(|()| store.set_aaguid(&config.aaguid))
             .map_err(|error| Error::Key(format!("The new key does not take its attestation: {error:?}")))?;
-        Ok(KeyState { format: file::FORMAT.to_owned(), config, identity, root: batch.root, store: store.contents() })
+        Ok(KeyState {
+            format: file::FORMAT.to_owned(),
+            config,
+            identity,
+            root: batch.root,
+            store: store.contents(),
+        })
     }
 
     fn assemble(state: KeyState, file: Option<Arc<KeyFile>>) -> Self {
@@ -182,7 +191,10 @@ impl Engine {
                 && store.changed()
             {
                 // A full disk shows at the next open; the engine has nobody to tell.
-                let _ = file.write(&KeyState { store: store.contents(), ..state.clone() });
+                let _ = file.write(&KeyState {
+                    store: store.contents(),
+                    ..state.clone()
+                });
             }
         }
     }
@@ -193,7 +205,12 @@ impl Authenticator for Engine {
         self.power_off();
         self.wire.power_on();
         let (wire, save) = (Arc::clone(&self.wire), self.saver());
-        let environment = Environment::new(&self.config, self.store.clone(), self.clock.clone(), Arc::clone(&wire));
+        let environment = Environment::new(
+            &self.config,
+            self.store.clone(),
+            self.clock.clone(),
+            Arc::clone(&wire),
+        );
         let thread = thread::Builder::new()
             .name("opensk".to_owned())
             .stack_size(STACK)

@@ -57,12 +57,20 @@ enum Next {
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn Authenticator>) -> Self {
-        Self { inner, state: Mutex::default(), hook: Mutex::default() }
+        Self {
+            inner,
+            state: Mutex::default(),
+            hook: Mutex::default(),
+        }
     }
 
     pub(crate) fn set_faults(&self, faults: Vec<Fault>) {
         let mut state = self.state();
-        *state = State { step: state.step, last_init: std::mem::take(&mut state.last_init), ..State::default() };
+        *state = State {
+            step: state.step,
+            last_init: std::mem::take(&mut state.last_init),
+            ..State::default()
+        };
         state.faults = faults;
     }
 
@@ -87,7 +95,11 @@ impl Authenticator for Faulty {
     fn power_on(&self) -> Result<()> {
         let mut state = self.state();
         let faults = std::mem::take(&mut state.faults);
-        *state = State { faults, last_init: std::mem::take(&mut state.last_init), ..State::default() };
+        *state = State {
+            faults,
+            last_init: std::mem::take(&mut state.last_init),
+            ..State::default()
+        };
         drop(state);
         self.inner.power_on()
     }
@@ -121,7 +133,11 @@ impl Authenticator for Faulty {
                 None => {}
             }
             let left = end.saturating_duration_since(Instant::now());
-            let slice = if healthy { left.min(KEEPALIVE_GAP) } else { left.min(SLICE) };
+            let slice = if healthy {
+                left.min(KEEPALIVE_GAP)
+            } else {
+                left.min(SLICE)
+            };
             if let Some(report) = self.inner.recv(slice) {
                 self.state().answer(&report);
             } else if left.is_zero() {
@@ -173,7 +189,11 @@ impl State {
         self.endless = None;
         let command = Command::of(request.command, &request.payload);
         let step = self.step;
-        let effects: Vec<Effect> = self.faults.iter_mut().filter_map(|fault| fault.strike(step, request)).collect();
+        let effects: Vec<Effect> = self
+            .faults
+            .iter_mut()
+            .filter_map(|fault| fault.strike(step, request))
+            .collect();
         if command == Command::RESET && self.reset_voided {
             return self.answer_now(request, command_byte::CBOR, &[NOT_ALLOWED]);
         }
@@ -206,7 +226,12 @@ impl State {
     fn answer_now(&mut self, request: &Message, command: u8, payload: &[u8]) -> Next {
         let now = Instant::now();
         let answer = Message::new(request.cid, command, payload);
-        self.out.extend(answer.reports().into_iter().map(|report| (now, Outgoing::Report(report))));
+        self.out.extend(
+            answer
+                .reports()
+                .into_iter()
+                .map(|report| (now, Outgoing::Report(report))),
+        );
         Next::Nothing
     }
 
@@ -239,7 +264,8 @@ impl State {
         };
         let spoiled = Spoiled::new(message, &effects, &self.last_init);
         let now = Instant::now();
-        self.out.extend(spoiled.out.into_iter().map(|(delay, out)| (now + delay, out)));
+        self.out
+            .extend(spoiled.out.into_iter().map(|(delay, out)| (now + delay, out)));
         self.muted |= spoiled.mute;
     }
 

@@ -1,13 +1,15 @@
 //! One virtual key as a test holds it: an engine or a bridge, the fault wrapper before it, and an eye on the wire.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::command::Command;
 use crate::counters::{self, Counters, Exchange, Tally};
 use crate::engine::config::EngineConfig;
 use crate::engine::{Engine, Touch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::faults::{Fault, Faulty};
 use crate::identity::UsbIdentity;
 use crate::report::{Authenticator, Report};
@@ -16,6 +18,8 @@ use crate::udp::Udp;
 
 /// "User presence needed" in a keepalive.
 const UP_NEEDED: u8 = 2;
+/// A port looks at its key this often at least, and sees then that it has been pulled.
+const CLAIM_WAIT: Duration = Duration::from_millis(500);
 
 /// A shared handle on one key; clones are the same key.
 #[derive(Clone)]
@@ -30,6 +34,16 @@ struct Inner {
     tally: Mutex<Tally>,
     watch: Mutex<Watch>,
     watched: Condvar,
+    claimed: AtomicBool,
+}
+
+/// One port's sole right to a key's reports.
+pub(crate) struct Claim(Arc<Inner>);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.claimed.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Whether the wire shows a key that waits for a touch; one request asks for one touch.
@@ -50,12 +64,16 @@ impl VirtualKey {
         match spec {
             KeySpec::Engine { file: None } => Self::new(EngineConfig::default()),
             KeySpec::Engine { file: Some(file) } if file.exists() => Ok(Self::from(Engine::open(file)?)),
-            KeySpec::Engine { file: Some(file) } => {
-                Ok(Self::from(Engine::create(file, EngineConfig::default(), UsbIdentity::default())?))
-            }
-            KeySpec::Udp(address) => {
-                Ok(Self::assemble(None, Arc::new(Udp::open(address)?), UsbIdentity::default()))
-            }
+            KeySpec::Engine { file: Some(file) } => Ok(Self::from(Engine::create(
+                file,
+                EngineConfig::default(),
+                UsbIdentity::default(),
+            )?)),
+            KeySpec::Udp(address) => Ok(Self::assemble(
+                None,
+                Arc::new(Udp::open(address)?),
+                UsbIdentity::default(),
+            )),
         }
     }
 
@@ -99,6 +117,18 @@ impl VirtualKey {
     /// Says what to do when a fault unplugs the key; the key has lost its power by then.
     pub(crate) fn on_unplug(&self, hook: Option<Box<dyn Fn() + Send + Sync>>) {
         self.inner.chain.on_unplug(hook);
+    }
+
+    /// Gives one port the right to the key's reports; a port that lost the key gives it back within moments.
+    pub(crate) fn claim(&self) -> Result<Claim> {
+        let end = Instant::now() + CLAIM_WAIT;
+        while self.inner.claimed.swap(true, Ordering::SeqCst) {
+            if Instant::now() >= end {
+                return Err(Error::Port("This key is in another port.".to_owned()));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(Claim(Arc::clone(&self.inner)))
     }
 
     /// Decides about touches; an external key is touched by its own means.
@@ -173,6 +203,7 @@ impl VirtualKey {
                 tally: Mutex::default(),
                 watch: Mutex::default(),
                 watched: Condvar::new(),
+                claimed: AtomicBool::new(false),
             }),
         }
     }

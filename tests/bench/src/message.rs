@@ -50,7 +50,11 @@ impl Message {
     /// Makes a message.
     #[must_use]
     pub fn new(cid: Cid, command: u8, payload: &[u8]) -> Self {
-        Self { cid, command, payload: payload.to_vec() }
+        Self {
+            cid,
+            command,
+            payload: payload.to_vec(),
+        }
     }
 
     /// Cuts the message into reports.
@@ -71,7 +75,10 @@ impl Message {
         for (sequence, chunk) in tail.chunks(NEXT).enumerate() {
             let mut next = [0; 64];
             next[..4].copy_from_slice(&self.cid);
-            next[4] = u8::try_from(sequence).ok().filter(|s| *s < 0x80).expect("at most 128 continuations");
+            next[4] = u8::try_from(sequence)
+                .ok()
+                .filter(|s| *s < 0x80)
+                .expect("at most 128 continuations");
             next[5..5 + chunk.len()].copy_from_slice(chunk);
             reports.push(next);
         }

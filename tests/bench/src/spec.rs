@@ -26,7 +26,9 @@ impl FromStr for KeySpec {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
             None if text == "opensk" => Ok(Self::Engine { file: None }),
-            Some(("opensk", file)) if !file.is_empty() => Ok(Self::Engine { file: Some(PathBuf::from(file)) }),
+            Some(("opensk", file)) if !file.is_empty() => Ok(Self::Engine {
+                file: Some(PathBuf::from(file)),
+            }),
             Some(("udp", address)) => Ok(Self::Udp(address.parse()?)),
             _ => Err(Error::Spec(format!(
                 "A key is `opensk`, `opensk:FILE` or `udp:PEER,BIND[,cycle=HEX]`, not: {text}"

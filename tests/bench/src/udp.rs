@@ -34,7 +34,9 @@ impl FromStr for UdpAddress {
     fn from_str(text: &str) -> Result<Self> {
         let mut parts = text.split(',');
         let (Some(peer), Some(bind)) = (parts.next(), parts.next()) else {
-            return Err(Error::Spec(format!("A UDP key is `PEER,BIND[,cycle=HEX]`, not: {text}")));
+            return Err(Error::Spec(format!(
+                "A UDP key is `PEER,BIND[,cycle=HEX]`, not: {text}"
+            )));
         };
         let (peer, bind) = (loopback(peer)?, loopback(bind)?);
         let cycle = match parts.next() {
@@ -57,12 +59,15 @@ impl FromStr for UdpAddress {
 ///
 /// The text is no address with port, or the address leaves this machine.
 pub fn loopback(text: &str) -> Result<SocketAddr> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| Error::Spec(format!("This is no address with a port: {text}")))?;
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| Error::Spec(format!("This is no address with a port: {text}")))?;
     if address.ip().is_loopback() {
         return Ok(address);
     }
-    Err(Error::Spec(format!("A key is bridged on the loopback interface only, not at: {text}")))
+    Err(Error::Spec(format!(
+        "A key is bridged on the loopback interface only, not at: {text}"
+    )))
 }
 
 /// Reads the power-cycle datagram: up to 64 bytes of hexadecimal digits, filled up with zeros.
@@ -77,7 +82,12 @@ pub fn cycle_datagram(digits: &str) -> Result<Report> {
     let mut report = [0; 64];
     report
         .get_mut(..bytes.len())
-        .ok_or_else(|| Error::Spec(format!("The power-cycle datagram has more than 64 bytes: {}", bytes.len())))?
+        .ok_or_else(|| {
+            Error::Spec(format!(
+                "The power-cycle datagram has more than 64 bytes: {}",
+                bytes.len()
+            ))
+        })?
         .copy_from_slice(&bytes);
     Ok(report)
 }
@@ -98,7 +108,11 @@ impl Udp {
     /// The port is taken.
     pub fn open(address: &UdpAddress) -> Result<Self> {
         let socket = UdpSocket::bind(address.bind).context(|| format!("Binding {}", address.bind))?;
-        Ok(Self { address: address.clone(), socket, powered: AtomicBool::new(false) })
+        Ok(Self {
+            address: address.clone(),
+            socket,
+            powered: AtomicBool::new(false),
+        })
     }
 
     /// The port that we are bound to.
@@ -107,13 +121,17 @@ impl Udp {
     ///
     /// The system does not tell.
     pub fn local_address(&self) -> Result<SocketAddr> {
-        self.socket.local_addr().context(|| "Asking for the local port".to_owned())
+        self.socket
+            .local_addr()
+            .context(|| "Asking for the local port".to_owned())
     }
 
     fn receive(&self, timeout: Duration) -> Option<Report> {
         let end = Instant::now() + timeout;
         loop {
-            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let left = end
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(1));
             self.socket.set_read_timeout(Some(left)).ok()?;
             let mut buffer = [0; 65];
             // A refused datagram shows as an error of the next call: the peer is not there, yet.
@@ -159,7 +177,8 @@ impl Authenticator for Udp {
             thread::sleep(timeout.min(Duration::from_millis(20)));
             return None;
         }
-        self.receive(timeout).filter(|_| self.powered.load(Ordering::SeqCst))
+        self.receive(timeout)
+            .filter(|_| self.powered.load(Ordering::SeqCst))
     }
 }
 

@@ -7,8 +7,8 @@ use p256::SecretKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -82,9 +82,16 @@ struct Pair {
 
 impl Pair {
     fn of(purpose: &str, aaguid: &Aaguid) -> Self {
-        let digest = Sha256::new().chain_update(purpose).chain_update(aaguid).finalize();
+        let digest = Sha256::new()
+            .chain_update(purpose)
+            .chain_update(aaguid)
+            .finalize();
         let secret = SecretKey::from_slice(&digest).expect("a digest is a P-256 scalar but for 1 in 2^32");
-        let public = SigningKey::from(&secret).verifying_key().to_encoded_point(false).as_bytes().to_vec();
+        let public = SigningKey::from(&secret)
+            .verifying_key()
+            .to_encoded_point(false)
+            .as_bytes()
+            .to_vec();
         Self { secret, public }
     }
 }
@@ -117,6 +124,10 @@ mod tests {
         assert_eq!(one.certificate, again.certificate);
         assert_eq!(one.root, again.root);
         assert_ne!(one.root, other.root);
-        assert!(one.certificate.windows(18).any(|part| part == [&[0x04, 0x10][..], &[1; 16]].concat()));
+        assert!(
+            one.certificate
+                .windows(18)
+                .any(|part| part == [&[0x04, 0x10][..], &[1; 16]].concat())
+        );
     }
 }

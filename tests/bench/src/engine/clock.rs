@@ -22,7 +22,10 @@ pub(super) struct Timer {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { start: Instant::now(), ahead: Arc::default() }
+        Self {
+            start: Instant::now(),
+            ahead: Arc::default(),
+        }
     }
 }
 
@@ -40,8 +43,14 @@ impl opensk::api::clock::Clock for Clock {
     type Timer = Timer;
 
     fn make_timer(&mut self, milliseconds: usize) -> Timer {
-        let patience = if milliseconds == FRAME_GAP.0 { FRAME_GAP.1 } else { milliseconds };
-        Timer { end: self.now().saturating_add(patience) }
+        let patience = if milliseconds == FRAME_GAP.0 {
+            FRAME_GAP.1
+        } else {
+            milliseconds
+        };
+        Timer {
+            end: self.now().saturating_add(patience),
+        }
     }
 
     fn is_elapsed(&mut self, timer: &Timer) -> bool {

@@ -61,10 +61,22 @@ impl EngineConfig {
     /// Refuses values that the engine cannot live with.
     pub(crate) fn check(&self) -> Result<()> {
         let rules = [
-            ((4..=63).contains(&self.min_pin_length), "The minimum PIN length is 4 to 63."),
-            ((1..=8).contains(&self.max_pin_retries), "The number of PIN retries is 1 to 8."),
-            ((1..=300).contains(&self.max_resident_keys), "There is room for 1 to 300 discoverable credentials."),
-            ((1024..=7609).contains(&self.max_message), "The longest message is 1024 to 7609 bytes."),
+            (
+                (4..=63).contains(&self.min_pin_length),
+                "The minimum PIN length is 4 to 63.",
+            ),
+            (
+                (1..=8).contains(&self.max_pin_retries),
+                "The number of PIN retries is 1 to 8.",
+            ),
+            (
+                (1..=300).contains(&self.max_resident_keys),
+                "There is room for 1 to 300 discoverable credentials.",
+            ),
+            (
+                (1024..=7609).contains(&self.max_message),
+                "The longest message is 1024 to 7609 bytes.",
+            ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(Error::Key((*rule).to_owned())),

@@ -41,7 +41,7 @@ impl Environment {
 }
 
 /// The operating system's randomness: a seed would make two keys twins.
-pub(super) struct SystemRng;
+pub(crate) struct SystemRng;
 
 impl RngCore for SystemRng {
     fn next_u32(&mut self) -> u32 {

@@ -52,7 +52,11 @@ impl KeyState {
         let state: Self = serde_json::from_str(&text)
             .map_err(|error| Error::Key(format!("{} is no key file: {error}", path.display())))?;
         if state.format != FORMAT {
-            return Err(Error::Key(format!("{} is no `{FORMAT}` but: {}", path.display(), state.format)));
+            return Err(Error::Key(format!(
+                "{} is no `{FORMAT}` but: {}",
+                path.display(),
+                state.format
+            )));
         }
         state.config.check()?;
         Ok(state)
@@ -101,13 +105,18 @@ impl KeyFile {
 
     fn lock(file: File, path: &Path) -> Result<Self> {
         match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), file: Mutex::new(file) }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::Key(format!("This key is plugged in somewhere else: {}", path.display())))
-            }
-            Err(TryLockError::Error(source)) => {
-                Err(Error::Io { what: format!("Locking the key file {}", path.display()), source })
-            }
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                file: Mutex::new(file),
+            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Key(format!(
+                "This key is plugged in somewhere else: {}",
+                path.display()
+            ))),
+            Err(TryLockError::Error(source)) => Err(Error::Io {
+                what: format!("Locking the key file {}", path.display()),
+                source,
+            }),
         }
     }
 }
@@ -119,8 +128,14 @@ mod contents {
 
     use crate::hex;
 
-    pub(super) fn serialize<S: Serializer>(store: &BTreeMap<usize, Vec<u8>>, s: S) -> Result<S::Ok, S::Error> {
-        let text: BTreeMap<usize, String> = store.iter().map(|(key, value)| (*key, hex::encode(value))).collect();
+    pub(super) fn serialize<S: Serializer>(
+        store: &BTreeMap<usize, Vec<u8>>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text: BTreeMap<usize, String> = store
+            .iter()
+            .map(|(key, value)| (*key, hex::encode(value)))
+            .collect();
         text.serialize(s)
     }
 

@@ -26,7 +26,10 @@ impl UserPresence for EngineEnd {
             Presence::NoPower => (Err(UserPresenceError::Canceled), RecvStatus::Timeout),
             Presence::Request(report) => {
                 *packet = report;
-                (Err(UserPresenceError::Timeout), RecvStatus::Received(UsbEndpoint::MainHid))
+                (
+                    Err(UserPresenceError::Timeout),
+                    RecvStatus::Received(UsbEndpoint::MainHid),
+                )
             }
         })
     }

@@ -19,7 +19,10 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn with(contents: Contents) -> Self {
-        Self { contents: Arc::new(Mutex::new(contents)), changed: Arc::default() }
+        Self {
+            contents: Arc::new(Mutex::new(contents)),
+            changed: Arc::default(),
+        }
     }
 
     pub(super) fn contents(&self) -> Contents {

@@ -52,7 +52,10 @@ impl Default for Wire {
             declined: false,
             winking_until: None,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 }
 
@@ -92,7 +95,11 @@ impl Wire {
     pub(super) fn next_request(&self) -> Option<Report> {
         loop {
             let next = self.wait(Duration::from_secs(60), |state| {
-                if state.powered { state.requests.pop_front().map(Some) } else { Some(None) }
+                if state.powered {
+                    state.requests.pop_front().map(Some)
+                } else {
+                    Some(None)
+                }
             });
             if let Some(next) = next {
                 return next;
@@ -189,7 +196,9 @@ impl Wire {
     fn until_automatic_touch(&self) -> Option<Duration> {
         let state = self.lock();
         match (state.touch, state.waiting_since) {
-            (Touch::Auto(delay), Some(since)) => Some((since + delay).saturating_duration_since(Instant::now())),
+            (Touch::Auto(delay), Some(since)) => {
+                Some((since + delay).saturating_duration_since(Instant::now()))
+            }
             _ => None,
         }
     }
@@ -214,7 +223,10 @@ impl Wire {
             if left.is_zero() {
                 return None;
             }
-            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

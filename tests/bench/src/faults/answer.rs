@@ -33,8 +33,13 @@ impl Spoiled {
         for effect in effects {
             change_frames(&mut reports, effect, &message, stale);
         }
-        let mut spoiled =
-            Self { out: reports.into_iter().map(|report| (Duration::ZERO, Outgoing::Report(report))).collect(), mute: false };
+        let mut spoiled = Self {
+            out: reports
+                .into_iter()
+                .map(|report| (Duration::ZERO, Outgoing::Report(report)))
+                .collect(),
+            mute: false,
+        };
         for effect in effects {
             spoiled.change_course(effect, &message);
         }
@@ -54,7 +59,8 @@ impl Spoiled {
             Effect::Slow { by, keepalive } => {
                 self.out.iter_mut().for_each(|(delay, _)| *delay += *by);
                 if let Some(status) = keepalive {
-                    let keepalive = Message::new(message.cid, command_byte::KEEPALIVE, &[*status]).reports()[0];
+                    let keepalive =
+                        Message::new(message.cid, command_byte::KEEPALIVE, &[*status]).reports()[0];
                     let mut early: Vec<_> = (0..)
                         .map(|n| KEEPALIVE_GAP * n)
                         .take_while(|at| at < by)
@@ -91,7 +97,10 @@ fn change_content(message: &mut Message, effect: &Effect) {
 fn change_frames(reports: &mut Vec<Report>, effect: &Effect, message: &Message, stale: &[Report]) {
     match effect {
         Effect::WrongCid(ForeignCid::Before) => {
-            let foreign = Message { cid: FOREIGN, ..message.clone() };
+            let foreign = Message {
+                cid: FOREIGN,
+                ..message.clone()
+            };
             reports.splice(0..0, foreign.reports());
         }
         Effect::WrongCid(ForeignCid::Between) => {

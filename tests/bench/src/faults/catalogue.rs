@@ -102,13 +102,21 @@ impl Fault {
     /// Makes a fault that strikes every time.
     #[must_use]
     pub fn new(when: When, effect: Effect) -> Self {
-        Self { when, effect, skip: 0, left: None }
+        Self {
+            when,
+            effect,
+            skip: 0,
+            left: None,
+        }
     }
 
     /// Strikes this often, then never again.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
-        Self { left: Some(times), ..self }
+        Self {
+            left: Some(times),
+            ..self
+        }
     }
 
     /// Lets this many matching requests pass first.
@@ -144,7 +152,10 @@ impl Fault {
     /// Any CTAP command but getInfo takes the permission to reset away, as on some real keys.
     #[must_use]
     pub fn reset_voided_by_others() -> Self {
-        Self::new(When::CtapExcept(vec![Command::GET_INFO, Command::RESET]), Effect::VoidReset)
+        Self::new(
+            When::CtapExcept(vec![Command::GET_INFO, Command::RESET]),
+            Effect::VoidReset,
+        )
     }
 
     /// Makes a key look and behave like one of CTAP 2.0.
@@ -152,11 +163,22 @@ impl Fault {
     pub fn ctap_2_0() -> Vec<Self> {
         const INVALID_COMMAND: u8 = 0x01;
         const INVALID_SUBCOMMAND: u8 = 0x3e;
-        let mut faults = vec![Self::new(When::On(Command::GET_INFO), Effect::Info(InfoEdit::ctap_2_0()))];
-        let later = [Command::CREDENTIAL_MANAGEMENT, Command::SELECTION, Command::CONFIG, Command::Cbor(0x0c)];
+        let mut faults = vec![Self::new(
+            When::On(Command::GET_INFO),
+            Effect::Info(InfoEdit::ctap_2_0()),
+        )];
+        let later = [
+            Command::CREDENTIAL_MANAGEMENT,
+            Command::SELECTION,
+            Command::CONFIG,
+            Command::Cbor(0x0c),
+        ];
         faults.extend(later.map(|command| Self::status(command, INVALID_COMMAND)));
         faults.extend([0x06, 0x07, 0x09].map(|subcommand| {
-            Self::new(When::PinSubCommand(subcommand), Effect::Status(INVALID_SUBCOMMAND))
+            Self::new(
+                When::PinSubCommand(subcommand),
+                Effect::Status(INVALID_SUBCOMMAND),
+            )
         }));
         faults
     }

@@ -58,7 +58,9 @@ impl InfoEdit {
         for (key, value) in &self.set {
             put(&mut members, Value::from(*key), Some(value.clone()));
         }
-        if let Some((_, Value::Map(options))) = members.iter_mut().find(|(key, _)| *key == Value::from(OPTIONS)) {
+        if let Some((_, Value::Map(options))) =
+            members.iter_mut().find(|(key, _)| *key == Value::from(OPTIONS))
+        {
             for (name, value) in &self.options {
                 put(options, Value::from(name.as_str()), value.map(Value::from));
             }

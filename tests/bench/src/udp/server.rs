@@ -29,10 +29,17 @@ impl Server {
     /// The port is taken, or the key does not come up.
     pub fn start(listen: SocketAddr, key: Arc<dyn Authenticator>, cycle: Option<Report>) -> Result<Self> {
         let socket = UdpSocket::bind(listen).context(|| format!("Binding {listen}"))?;
-        socket.set_read_timeout(Some(SLICE)).context(|| "Setting a read timeout".to_owned())?;
-        let address = socket.local_addr().context(|| "Asking for the local port".to_owned())?;
+        socket
+            .set_read_timeout(Some(SLICE))
+            .context(|| "Setting a read timeout".to_owned())?;
+        let address = socket
+            .local_addr()
+            .context(|| "Asking for the local port".to_owned())?;
         key.power_on()?;
-        let shared = Arc::new(Shared { socket, client: Mutex::new(None) });
+        let shared = Arc::new(Shared {
+            socket,
+            client: Mutex::new(None),
+        });
         let stop = Arc::new(AtomicBool::new(false));
         let requests = {
             let (shared, key, stop) = (Arc::clone(&shared), Arc::clone(&key), Arc::clone(&stop));
@@ -50,7 +57,12 @@ impl Server {
                 }
             })
         };
-        Ok(Self { address, key, stop, threads: vec![requests, answers] })
+        Ok(Self {
+            address,
+            key,
+            stop,
+            threads: vec![requests, answers],
+        })
     }
 
     /// The port being served.
