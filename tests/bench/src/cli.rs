@@ -95,6 +95,10 @@ struct NewKey {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 struct Interactive {
     /// Boots this kernel.
     #[arg(long, required_unless_present = "boot_stick")]

@@ -19,7 +19,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
         .filter(|&c| c != '-')
         .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
@@ -37,6 +37,34 @@ pub(crate) mod text {
         let text = String::deserialize(d)?;
         super::decode(&text)
             .and_then(|bytes| B::try_from(bytes).ok())
+            .ok_or_else(|| D::Error::custom(format!("these are not the expected bytes: {text}")))
+    }
+}
+
+/// Byte strings inside JSON files that may be missing.
+pub(crate) mod optional_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+    pub(crate) fn serialize<S: Serializer, B: AsRef<[u8]>>(
+        bytes: &Option<B>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        bytes
+            .as_ref()
+            .map(|bytes| super::encode(bytes.as_ref()))
+            .serialize(s)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, B: TryFrom<Vec<u8>>>(
+        d: D,
+    ) -> Result<Option<B>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(d)? else {
+            return Ok(None);
+        };
+        super::decode(&text)
+            .and_then(|bytes| B::try_from(bytes).ok())
+            .map(Some)
             .ok_or_else(|| D::Error::custom(format!("these are not the expected bytes: {text}")))
     }
 }

@@ -172,9 +172,11 @@ impl VirtualKey {
         true
     }
 
-    /// Moves the clock of an engine ahead; tells whether there was one to move.
-    pub fn advance_clock(&self, by: Duration) -> bool {
-        self.engine().map(|engine| engine.advance_clock(by)).is_some()
+    /// Moves the clock of an engine ahead; without effect on an external key.
+    pub fn advance_clock(&self, by: Duration) {
+        if let Some(engine) = self.engine() {
+            engine.advance_clock(by);
+        }
     }
 
     /// What was counted so far.

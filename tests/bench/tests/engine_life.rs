@@ -62,11 +62,11 @@ fn reset_comes_too_late_after_ten_seconds() {
     let key = powered();
     let client = Client::connect(&key).unwrap();
     client.info().unwrap();
-    assert!(key.advance_clock(Duration::from_millis(9_000)));
+    key.advance_clock(Duration::from_secs(9));
     assert_eq!(client.reset().unwrap(), OK);
     key.power_on().unwrap();
     let client = Client::connect(&key).unwrap();
-    assert!(key.advance_clock(Duration::from_millis(10_001)));
+    key.advance_clock(Duration::from_millis(10_001));
     assert_eq!(client.reset().unwrap(), 0x30);
 }
 
@@ -117,7 +117,6 @@ fn an_untouched_key_gives_up_after_thirty_seconds() {
 fn cancel_and_refusal_end_the_wait() {
     let key = powered();
     key.set_touch(Touch::Never);
-    let client = Client::connect(&key).unwrap();
     for (status, end) in [(0x2d, None), (0x27, Some(()))] {
         key.power_on().unwrap();
         let client = Client::connect(&key).unwrap();
@@ -132,7 +131,6 @@ fn cancel_and_refusal_end_the_wait() {
             assert_eq!(answer.join().unwrap().payload, [status]);
         });
     }
-    drop(client);
 }
 
 #[test]

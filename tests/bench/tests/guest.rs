@@ -2,6 +2,7 @@
 //!
 //! `BENCH_GUEST` names an unpacked `linux-image` package (`dpkg -x`); busybox-static and cpio are on the host.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +26,7 @@ const MODULES: [&str; 7] = [
     "vfat",
 ];
 const CODEPAGES: [&str; 2] = ["nls_cp437", "nls_ascii"];
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Asks a FIDO node for INIT, then for the CTAP command in octal, and shows the first report of the last answer.
 const ASK: &str = r#"#!/bin/sh
@@ -134,9 +135,9 @@ fn a_stock_kernel_uses_keys_printers_and_sticks() {
         "dd if=/dev/urandom of=/tmp/page bs=1000 count=123 2>/dev/null; cat /tmp/page > $(echo /dev/usb/lp*)",
     );
     let sum = guest.run("sha256sum /tmp/page");
-    let printed = printer.take_printed();
-    assert_eq!(printed.len(), 123_000);
-    assert!(sum.contains(&sha256(&printed, directory.path())), "{sum}");
+    let paper = printer.take_printed();
+    assert_eq!(paper.len(), 123_000);
+    assert!(sum.contains(&sha256(&paper, directory.path())), "{sum}");
     printer.set_status(PortStatus::PaperOut);
     guest.begin("echo two > $(echo /dev/usb/lp*)");
     std::thread::sleep(Duration::from_secs(1));
@@ -160,7 +161,7 @@ fn a_stock_kernel_uses_keys_printers_and_sticks() {
         );
         guest.machine.pull_stick("plans").unwrap();
         guest.run("while ls /dev/sd?1; do sleep 0.1; done 2>/dev/null");
-        assert_eq!(stick.read("page").unwrap(), printed);
+        assert_eq!(stick.read("page").unwrap(), paper);
     }
 
     guest.machine.console().send_line("poweroff -f").unwrap();
@@ -235,7 +236,7 @@ fn initramfs(package: &Path, directory: &Path) -> PathBuf {
     for path in modules {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         fs::copy(&path, root.join("modules").join(&name)).unwrap();
-        init.push_str(&format!("insmod /modules/{name}\n"));
+        writeln!(init, "insmod /modules/{name}").unwrap();
     }
     init.push_str("echo guest is ready\nexec setsid cttyhack sh\n");
     for (name, text) in [("init", init.as_str()), ("bin/ask", ASK)] {

@@ -1,5 +1,7 @@
 //! The bench tested on itself: keys without a guest, the USB side against a scripted host, and a real guest.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod engine_life;
 mod fault_wrapper;
 mod guest;

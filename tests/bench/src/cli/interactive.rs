@@ -118,9 +118,10 @@ impl Bench {
             ["decline", n] => self.key(n)?.decline(),
             ["clock", n, seconds] => {
                 let by = Duration::from_secs(number(seconds)? as u64);
-                if !self.key(n)?.advance_clock(by) {
+                if self.key(n)?.engine().is_none() {
                     return Ok("An external key has a clock of its own.".to_owned());
                 }
+                self.key(n)?.advance_clock(by);
             }
             ["counters", n] => return Ok(serve::counters(self.key(n)?)),
             ["printer"] => {
@@ -137,7 +138,7 @@ impl Bench {
                 std::fs::write(file, self.printer()?.printed()).map_err(|source| Error::Io {
                     what: format!("Writing {file}"),
                     source,
-                })?
+                })?;
             }
             ["stick", "plug", name, image] => self.machine.plug_stick(name, Path::new(image))?,
             ["stick", "pull", name] => self.machine.pull_stick(name)?,

@@ -20,7 +20,7 @@ pub struct EngineConfig {
     #[serde(with = "hex::text")]
     pub aaguid: Aaguid,
     /// The model that the attestation certificate names, if it is another one: such a key must be refused.
-    #[serde(with = "optional_aaguid", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "hex::optional_text", skip_serializing_if = "Option::is_none")]
     pub attestation_aaguid: Option<Aaguid>,
     /// Whether PIN protocol 1 is offered beside 2.
     pub pin_protocol_one: bool,
@@ -108,19 +108,4 @@ pub fn parse_aaguid(text: &str) -> Result<Aaguid> {
     hex::decode(text)
         .and_then(|bytes| Aaguid::try_from(bytes).ok())
         .ok_or_else(|| Error::Spec(format!("This is no AAGUID (32 hexadecimal digits): {text}")))
-}
-
-mod optional_aaguid {
-    use serde::{Deserializer, Serializer};
-
-    use super::Aaguid;
-    use crate::hex;
-
-    pub(super) fn serialize<S: Serializer>(value: &Option<Aaguid>, s: S) -> Result<S::Ok, S::Error> {
-        hex::text::serialize(&value.unwrap_or_default(), s)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Aaguid>, D::Error> {
-        hex::text::deserialize(d).map(Some)
-    }
 }

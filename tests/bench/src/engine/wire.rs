@@ -94,7 +94,7 @@ impl Wire {
     /// Waits for the next report from outside; `None` means power off.
     pub(super) fn next_request(&self) -> Option<Report> {
         loop {
-            let next = self.wait(Duration::from_secs(60), |state| {
+            let next = self.wait(Duration::from_mins(1), |state| {
                 if state.powered {
                     state.requests.pop_front().map(Some)
                 } else {

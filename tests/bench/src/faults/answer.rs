@@ -61,11 +61,12 @@ impl Spoiled {
                 if let Some(status) = keepalive {
                     let keepalive =
                         Message::new(message.cid, command_byte::KEEPALIVE, &[*status]).reports()[0];
-                    let mut early: Vec<_> = (0..)
-                        .map(|n| KEEPALIVE_GAP * n)
-                        .take_while(|at| at < by)
-                        .map(|at| (at, Outgoing::Report(keepalive)))
-                        .collect();
+                    let mut early = Vec::new();
+                    let mut at = Duration::ZERO;
+                    while at < *by {
+                        early.push((at, Outgoing::Report(keepalive)));
+                        at += KEEPALIVE_GAP;
+                    }
                     early.append(&mut self.out);
                     self.out = early;
                 }
@@ -108,15 +109,16 @@ fn change_frames(reports: &mut Vec<Report>, effect: &Effect, message: &Message, 
             foreign[..4].copy_from_slice(&FOREIGN);
             reports.insert(1, foreign);
         }
-        Effect::WrongSequence => match reports.get_mut(1) {
-            Some(continuation) => continuation[4] = continuation[4].wrapping_add(3) & 0x7f,
-            None => {
+        Effect::WrongSequence => {
+            if let Some(continuation) = reports.get_mut(1) {
+                continuation[4] = continuation[4].wrapping_add(3) & 0x7f;
+            } else {
                 let mut stray = [0; 64];
                 stray[..4].copy_from_slice(&message.cid);
                 stray[4] = 3;
                 reports.insert(0, stray);
             }
-        },
+        }
         Effect::LongLength(more) => {
             let claimed = u16::from_be_bytes([reports[0][5], reports[0][6]]).saturating_add(*more);
             reports[0][5..7].copy_from_slice(&claimed.to_be_bytes());

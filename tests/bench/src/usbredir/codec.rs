@@ -3,7 +3,11 @@
 //! Layouts follow the capabilities announced in [`CAPABILITIES`]; a hello has a shorter header than all others,
 //! because capabilities are not known yet.
 
+mod arrays;
+
 use std::io::{self, Read};
+
+pub use crate::usbredir::codec::arrays::{Endpoint, Interfaces};
 
 /// Capabilities 1 (device version), 4 (maximum packet sizes), 5 (64-bit ids) and 6 (32-bit bulk lengths).
 pub const CAPABILITIES: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6;
@@ -17,28 +21,6 @@ pub const OK: u8 = 0;
 pub const CANCELLED: u8 = 1;
 /// Transfer status: stalled.
 pub const STALL: u8 = 4;
-
-/// What the interfaces of a device are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interfaces {
-    /// Number, class, subclass, protocol of each.
-    pub list: Vec<[u8; 4]>,
-}
-
-/// What one endpoint is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Address with direction bit.
-    pub address: u8,
-    /// 0 control, 1 isochronous, 2 bulk, 3 interrupt.
-    pub kind: u8,
-    /// Polling interval.
-    pub interval: u8,
-    /// The interface it belongs to.
-    pub interface: u8,
-    /// Maximum packet size.
-    pub max_packet: u16,
-}
 
 /// One transfer on the control endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -208,8 +190,8 @@ impl Packet {
             },
             2 => Self::Disconnect,
             3 => Self::Reset,
-            4 => Self::Interfaces(decode_interfaces(body)?),
-            5 => Self::Endpoints(decode_endpoints(body)?),
+            4 => Self::Interfaces(arrays::decode_interfaces(body)?),
+            5 => Self::Endpoints(arrays::decode_endpoints(body)?),
             6 => Self::SetConfiguration(byte(0)?),
             7 => Self::GetConfiguration,
             8 => Self::ConfigurationStatus(byte(0)?, byte(1)?),
@@ -290,13 +272,13 @@ impl Packet {
                 release,
             } => {
                 let mut body = head.to_vec();
-                [vendor, product, release]
-                    .iter()
-                    .for_each(|field| body.extend_from_slice(&field.to_le_bytes()));
+                for field in [vendor, product, release] {
+                    body.extend_from_slice(&field.to_le_bytes());
+                }
                 body
             }
-            Self::Interfaces(interfaces) => encode_interfaces(interfaces),
-            Self::Endpoints(endpoints) => encode_endpoints(endpoints),
+            Self::Interfaces(interfaces) => arrays::encode_interfaces(interfaces),
+            Self::Endpoints(endpoints) => arrays::encode_endpoints(endpoints),
             Self::Disconnect | Self::Reset | Self::GetConfiguration | Self::Cancel | Self::Other(_) => {
                 Vec::new()
             }
@@ -347,63 +329,6 @@ impl Packet {
             }
         }
     }
-}
-
-/// The place of an endpoint in usbredir's arrays.
-fn place(address: u8) -> usize {
-    usize::from((address & 0x80) >> 3 | address & 0x0f)
-}
-
-fn encode_interfaces(interfaces: &Interfaces) -> Vec<u8> {
-    let count = u32::try_from(interfaces.list.len().min(32)).expect("at most 32");
-    let mut body = vec![0; 4 + 4 * 32];
-    body[..4].copy_from_slice(&count.to_le_bytes());
-    for (row, interface) in interfaces.list.iter().take(32).enumerate() {
-        for (column, value) in interface.iter().enumerate() {
-            body[4 + 32 * column + row] = *value;
-        }
-    }
-    body
-}
-
-fn decode_interfaces(body: &[u8]) -> Option<Interfaces> {
-    let body = body.get(..4 + 4 * 32)?;
-    let count = usize::try_from(word(body, 0)).ok()?.min(32);
-    let list = (0..count)
-        .map(|row| [0, 1, 2, 3].map(|column| body[4 + 32 * column + row]))
-        .collect();
-    Some(Interfaces { list })
-}
-
-fn encode_endpoints(endpoints: &[Endpoint]) -> Vec<u8> {
-    const NONE: u8 = 255;
-    let mut body = vec![0; 5 * 32];
-    body[..32].fill(NONE);
-    for endpoint in endpoints {
-        let at = place(endpoint.address);
-        body[at] = endpoint.kind;
-        body[32 + at] = endpoint.interval;
-        body[64 + at] = endpoint.interface;
-        body[96 + 2 * at..][..2].copy_from_slice(&endpoint.max_packet.to_le_bytes());
-    }
-    body
-}
-
-fn decode_endpoints(body: &[u8]) -> Option<Vec<Endpoint>> {
-    let body = body.get(..5 * 32)?;
-    let addresses = (0x00..0x10).chain(0x80..0x90);
-    let used = addresses.filter(|address| body[place(*address)] != 255);
-    used.map(|address| {
-        let at = place(address);
-        Some(Endpoint {
-            address,
-            kind: body[at],
-            interval: body[32 + at],
-            interface: body[64 + at],
-            max_packet: half(body, 96 + 2 * at)?,
-        })
-    })
-    .collect()
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

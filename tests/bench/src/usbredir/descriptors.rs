@@ -98,9 +98,9 @@ impl Descriptors {
             ..
         } = &self.identity;
         let mut bytes = vec![18, 1, 0x00, 0x02, 0, 0, 0, 64];
-        [vendor, product, release]
-            .iter()
-            .for_each(|field| bytes.extend_from_slice(&field.to_le_bytes()));
+        for field in [vendor, product, release] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
         bytes.extend_from_slice(&[1, 2, if serial.is_some() { 3 } else { 0 }, 1]);
         bytes
     }

@@ -124,6 +124,7 @@ impl Port {
     }
 
     /// Takes the device out; false if there was none.
+    #[must_use]
     pub fn pull(&self) -> bool {
         self.shared.pull()
     }
@@ -251,7 +252,7 @@ impl Shared {
                 self.state().polled.remove(&endpoint);
                 Some(Packet::InterruptStatus(OK, endpoint))
             }
-            Packet::Control(request) => Some(Packet::Control(control(&*device, &descriptors, request))),
+            Packet::Control(request) => Some(Packet::Control(control(&*device, &descriptors, &request))),
             Packet::Interrupt {
                 endpoint,
                 length,
@@ -313,7 +314,7 @@ fn answer_to(packet: &Packet, status: u8) -> Packet {
     }
 }
 
-fn control(device: &dyn Device, descriptors: &Descriptors, request: Control) -> Control {
+fn control(device: &dyn Device, descriptors: &Descriptors, request: &Control) -> Control {
     const HOST_TO_DEVICE: u8 = 0;
     let direction = request.request_type & 0x80;
     let answer = match (request.request_type, request.request) {
@@ -322,14 +323,14 @@ fn control(device: &dyn Device, descriptors: &Descriptors, request: Control) -> 
         (0x80..=0x82, 0) => Some(vec![0, 0]),
         // CLEAR_FEATURE and SET_FEATURE, mostly of a halted endpoint.
         (0x00..=0x02, 1 | 3) => Some(Vec::new()),
-        _ => device.control(&request),
+        _ => device.control(request),
     };
     let Some(mut data) = answer else {
         return Control {
             status: STALL,
             length: 0,
             data: Vec::new(),
-            ..request
+            ..request.clone()
         };
     };
     data.truncate(usize::from(request.length));
@@ -342,6 +343,6 @@ fn control(device: &dyn Device, descriptors: &Descriptors, request: Control) -> 
         status: OK,
         length,
         data,
-        ..request
+        ..request.clone()
     }
 }

@@ -115,7 +115,9 @@ impl Printer {
         let pipe = inner.pipe.clone();
         drop(inner);
         if let Some(pipe) = pipe {
-            waiting.iter().for_each(|(id, _)| pipe.bulk_done(*id));
+            for (id, _) in waiting {
+                pipe.bulk_done(id);
+            }
         }
     }
 
