@@ -14,7 +14,7 @@ use crate::faults::answer::{Outgoing, Spoiled};
 use crate::message::{Assembler, Cid, Message, Step, command_byte};
 use crate::report::{Authenticator, Report};
 
-pub use crate::faults::catalogue::{Effect, Fault, ForeignCid, When};
+pub use crate::faults::catalogue::{Effect, Fault, ForeignCid, Rewrite, When};
 
 /// Keys send keepalives about this often.
 const KEEPALIVE_GAP: Duration = Duration::from_millis(100);
@@ -44,6 +44,7 @@ struct State {
     last_init: Vec<Report>,
     muted: bool,
     reset_voided: bool,
+    kept_back: Option<Vec<Report>>,
     step: u32,
 }
 
@@ -183,10 +184,11 @@ impl State {
 
     fn decide(&mut self, request: &Message, reports: Vec<Report>) -> Next {
         if request.command == command_byte::CANCEL {
-            return Next::Forward(reports);
+            return self.cancel(reports);
         }
         self.step += 1;
         self.endless = None;
+        self.kept_back = None;
         let command = Command::of(request.command, &request.payload);
         let step = self.step;
         let effects: Vec<Effect> = self
@@ -215,12 +217,29 @@ impl State {
                     self.endless = Some((keepalive, Instant::now()));
                     next = Next::Nothing;
                 }
+                Effect::AfterCancel(status) => {
+                    let keepalive = Message::new(request.cid, command_byte::KEEPALIVE, &[*status]);
+                    self.endless = Some((keepalive, Instant::now()));
+                    self.kept_back = Some(Vec::new());
+                }
                 Effect::VoidReset => self.reset_voided = true,
                 _ => {}
             }
         }
         self.current = Some((request.cid, effects));
         next
+    }
+
+    /// An answer that waited for CANCEL goes out now, and the key never hears of the CANCEL.
+    fn cancel(&mut self, reports: Vec<Report>) -> Next {
+        let Some(answer) = self.kept_back.take() else {
+            return Next::Forward(reports);
+        };
+        let now = Instant::now();
+        self.endless = None;
+        self.out
+            .extend(answer.into_iter().map(|report| (now, Outgoing::Report(report))));
+        Next::Nothing
     }
 
     fn answer_now(&mut self, request: &Message, command: u8, payload: &[u8]) -> Next {
@@ -237,6 +256,12 @@ impl State {
 
     fn answer(&mut self, report: &Report) {
         if self.muted {
+            return;
+        }
+        if let Some(kept) = &mut self.kept_back {
+            if report[4] != command_byte::KEEPALIVE {
+                kept.push(*report);
+            }
             return;
         }
         let now = Instant::now();

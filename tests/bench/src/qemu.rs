@@ -33,6 +33,7 @@ pub struct Qemu {
     ports: Vec<Port>,
     sticks: BTreeMap<String, u8>,
     reserved: Vec<u8>,
+    memory: u32,
     directory: TempDir,
 }
 
@@ -145,8 +146,18 @@ impl Qemu {
     ///
     /// The machine has no screen, or the file cannot be written.
     pub fn screendump(&mut self, path: &Path) -> Result<()> {
-        let arguments = json!({ "filename": path, "format": "png" });
+        let arguments = json!({ "filename": absolute(path), "format": "png" });
         self.qmp.execute("screendump", &arguments).map(drop)
+    }
+
+    /// Writes the guest's memory to a file, to be searched for what must not be there.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save_memory(&mut self, path: &Path) -> Result<()> {
+        let arguments = json!({ "val": 0, "size": u64::from(self.memory) << 20, "filename": absolute(path) });
+        self.qmp.execute("pmemsave", &arguments).map(drop)
     }
 
     /// Strikes a key or a chord on the machine's keyboard by QEMU's names, such as `ret` or `ctrl-alt-delete`.

@@ -16,6 +16,8 @@ use crate::report::{Authenticator, Report};
 
 /// What an authenticator takes to restart after the power-cycle datagram.
 const SETTLE: Duration = Duration::from_millis(300);
+/// More datagrams than a socket's buffer holds.
+const STALE_LIMIT: usize = 10_000;
 
 /// Where an authenticator answers: `PEER,BIND[,cycle=HEX]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +158,10 @@ impl Authenticator for Udp {
                 .context(|| format!("Power-cycling the key at {}", self.address.peer))?;
             thread::sleep(SETTLE);
         }
-        while self.receive(Duration::ZERO).is_some() {}
+        // Bounded, because a peer may never stop to talk.
+        (0..STALE_LIMIT)
+            .take_while(|_| self.receive(Duration::ZERO).is_some())
+            .for_each(drop);
         self.powered.store(true, Ordering::SeqCst);
         Ok(())
     }

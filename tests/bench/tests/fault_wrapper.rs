@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bench::client::{Client, OK, member};
 use bench::command::Command;
-use bench::faults::{Effect, Fault, ForeignCid, When};
+use bench::faults::{Effect, Fault, ForeignCid, Rewrite, When};
 use bench::key::VirtualKey;
 use bench::message::{BROADCAST, Message, command_byte};
 use bench::report::{Authenticator, Report};
@@ -218,4 +218,30 @@ fn malformed_reports_reach_the_key_and_do_no_harm() {
     }
     drain(&key);
     assert!(Client::connect(&key).unwrap().info().is_ok());
+}
+
+#[test]
+fn an_answer_can_come_just_after_cancel() {
+    let key = faulty(vec![Fault::new(When::On(Command::RESET), Effect::AfterCancel(2))]);
+    let client = Client::connect(&key).unwrap();
+    client.send(command_byte::CBOR, &[0x07]);
+    let before = drain_for(&key, SHORT);
+    assert!(before.len() >= 3 && before.iter().all(|report| report[4] == command_byte::KEEPALIVE));
+    client.send(command_byte::CANCEL, &[]);
+    assert_eq!(client.answer().unwrap().payload, [OK]);
+}
+
+#[test]
+fn an_answer_can_be_rewritten() {
+    let rewrite = Rewrite::new(|payload| payload.iter().rev().copied().collect());
+    let key = faulty(vec![
+        Fault::new(When::On(Command::INIT), Effect::Rewrite(rewrite)).times(1),
+    ]);
+    assert!(Client::connect(&key).is_err());
+    assert!(Client::connect(&key).is_ok());
+}
+
+fn drain_for(key: &VirtualKey, time: Duration) -> Vec<Report> {
+    let end = Instant::now() + time;
+    std::iter::from_fn(|| key.recv(end.saturating_duration_since(Instant::now()))).collect()
 }

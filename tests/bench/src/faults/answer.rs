@@ -89,6 +89,7 @@ fn change_content(message: &mut Message, effect: &Effect) {
                 message.payload = payload;
             }
         }
+        Effect::Rewrite(rewrite) => message.payload = rewrite.apply(&message.payload),
         Effect::WrongCommand(command) => message.command = *command,
         Effect::WrongCid(ForeignCid::Instead) => message.cid = FOREIGN,
         _ => {}

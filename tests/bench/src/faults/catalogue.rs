@@ -1,5 +1,7 @@
 //! The faults there are: when one strikes, and what it does.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ciborium::Value;
@@ -36,8 +38,31 @@ pub enum ForeignCid {
     Instead,
 }
 
+/// A change of an answer's payload: status byte and CBOR in, the same out.
+#[derive(Clone)]
+pub struct Rewrite(Arc<Change>);
+
+type Change = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
+impl Rewrite {
+    /// Wraps a function.
+    pub fn new(change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(change))
+    }
+
+    pub(super) fn apply(&self, payload: &[u8]) -> Vec<u8> {
+        (self.0)(payload)
+    }
+}
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rewrite")
+    }
+}
+
 /// What a fault does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Effect {
     /// The request is lost, and the key says nothing any more until power-up.
@@ -83,6 +108,10 @@ pub enum Effect {
     Cut(usize),
     /// These bytes follow the answer's payload.
     Append(Vec<u8>),
+    /// The answer's payload is rewritten, for example an attestation without certificates.
+    Rewrite(Rewrite),
+    /// The answer is kept back until the host gives up and sends CANCEL; keepalives of this status until then.
+    AfterCancel(u8),
     /// The getInfo answer is rewritten.
     Info(InfoEdit),
     /// From now on this power cycle's reset answers 0x30.
@@ -90,7 +119,7 @@ pub enum Effect {
 }
 
 /// One fault of a key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Fault {
     when: When,
     effect: Effect,

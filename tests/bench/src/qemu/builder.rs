@@ -204,6 +204,7 @@ impl Builder {
                 ports,
                 sticks: layout.sticks,
                 reserved: layout.reserved,
+                memory: self.memory,
                 directory,
             }),
             Err(error) => {
