@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves a key at a UDP port, for clients that know nothing of the bench.
+    /// Serves a key at a UDP port, for clients that know nothing of the bench; ends with its input.
     Serve(Serve),
     /// Makes and shows key files.
     #[command(subcommand)]

@@ -157,6 +157,8 @@ impl VirtualKey {
     }
 
     /// Waits until the wire shows that the key asks for a touch; each request counts once.
+    ///
+    /// A key that is touched at once ([`Touch::Auto`] with no delay, the default) never asks.
     #[must_use]
     pub fn wait_touch_awaited(&self, timeout: Duration) -> bool {
         let end = Instant::now() + timeout;

@@ -1,13 +1,15 @@
 """A key's life as python-fido2 sees it, over the UDP bridge.
 
-Usage: outside_client.py HOST PORT CYCLE_HEX ROOT_DER_HEX AAGUID_HEX
+Usage: outside_client.py HOST PORT CYCLE_HEX ROOT_DER_HEX AAGUID_HEX life|foreign
+
+With `foreign`, the attestation certificate is one of another model and must be refused.
 """
 
 import hashlib
 import socket
 import sys
 
-from fido2.attestation import InvalidSignature, PackedAttestation
+from fido2.attestation import InvalidData, InvalidSignature, PackedAttestation
 from fido2.attestation.base import verify_x509_chain
 from fido2.ctap import CtapError
 from fido2.ctap2 import ClientPin, Config, Ctap2
@@ -103,10 +105,26 @@ def life(address, cycle, root, aaguid, version):
     assert info.min_pin_length == 4
 
 
+def foreign(address, cycle):
+    ctap = power_cycle(address, cycle)
+    protocol = ClientPin.PROTOCOLS[0]()
+    client_pin = ClientPin(ctap, protocol)
+    client_pin.set_pin(PIN)
+    token = client_pin.get_pin_token(PIN, ClientPin.PERMISSION.MAKE_CREDENTIAL, "login.example")
+    attestation, digest = make_credential(ctap, token, protocol, b"challenge")
+    try:
+        PackedAttestation().verify(attestation.att_stmt, attestation.auth_data, digest)
+    except InvalidData:
+        return
+    raise AssertionError("a certificate of another model was accepted")
+
+
 def main():
-    host, port, cycle, root, aaguid = sys.argv[1:]
+    host, port, cycle, root, aaguid, act = sys.argv[1:]
     address = (host, int(port))
     root = bytes.fromhex(root)
+    if act == "foreign":
+        return foreign(address, bytes.fromhex(cycle))
     for version in (2, 1):
         life(address, bytes.fromhex(cycle), root, bytes.fromhex(aaguid), version)
 
