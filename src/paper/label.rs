@@ -14,8 +14,8 @@ use crate::id::{CeremonyId, IdError, KeyFingerprint, LabelId};
 
 /// One dot at 600 dpi: modules are whole dots, so that no printer has to round.
 const DOT: Millimetres = 25.4 / 600.0;
-/// Modules of 0.508 to 0.339 mm: what phones read with ease, down to what they read at all.
-const MODULE_DOTS: [u8; 5] = [12, 11, 10, 9, 8];
+/// Modules of 0.466 to 0.339 mm: what phones read with ease, down to what they read at all.
+const MODULE_DOTS: [u8; 4] = [11, 10, 9, 8];
 
 /// What the QR code of a label says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl LabelContent {
             symbol,
         );
         let x = area.x + margin.min(0.5) + side;
-        let width = (area.x + area.width - x - 0.8).min(34.0);
+        let width = (area.x + area.width - x - 1.2).min(34.0);
         // The four lines below are 0.9 mm high for every point of the large one.
         let largest = ((area.height - 1.2) / 0.9).min(26.0);
         let large = Style::mono(largest).fitted("label id", self.label.as_str(), width, 8.0)?;
