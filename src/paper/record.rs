@@ -240,8 +240,8 @@ impl Flow<'_> {
     fn columns(&self) -> [(Millimetres, Millimetres); 4] {
         let right = self.right();
         [
-            (MARGIN, 21.0),
-            (MARGIN + 23.0, 74.0),
+            (MARGIN, 23.5),
+            (MARGIN + 25.5, 71.5),
             (MARGIN + 99.5, 36.0),
             (MARGIN + 138.0, right - MARGIN - 138.0),
         ]
@@ -249,7 +249,7 @@ impl Flow<'_> {
 
     fn key_captions(&mut self) -> Result<(), LayoutError> {
         let captions = [
-            "Key",
+            "Label, fingerprint",
             "Account, model and AAGUID",
             "Bags of slip and key",
             "Custodian, outcome",

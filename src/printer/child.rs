@@ -178,14 +178,7 @@ mod tests {
     #[test]
     fn a_pin_goes_with_a_slip_only_and_not_in_every_language() {
         let mut sink = Memory(Vec::new());
-        let labels = || {
-            Document::Labels(LabelSheet {
-                stock: Stock::L7651,
-                start: 1,
-                shift: (0, 0),
-                labels: Vec::new(),
-            })
-        };
+        let labels = || Document::Labels(LabelSheet::new(Stock::L7651, 1, Vec::new()));
         let mut print =
             |request: Request, pin: Secret<Vec<u8>>| print_to(&mut sink, &request, pin, &mut |_| {});
         let mismatch = Err(PrintError::Layout(LayoutError::PinMismatch));
@@ -203,6 +196,15 @@ mod tests {
             Err(PrintError::UnsupportedLanguage { .. })
         ));
         assert!(sink.0.is_empty());
+    }
+
+    #[test]
+    fn a_refused_pin_is_not_told() {
+        let mut sink = Memory(Vec::new());
+        let secret = Secret::new(b"90 17\xc3\xa9".to_vec());
+        let error = print_to(&mut sink, &request(slip(), Language::Pdf), secret, &mut |_| {}).unwrap_err();
+        assert_eq!(error, PrintError::Layout(LayoutError::Pin));
+        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"Layout":"Pin"}"#);
     }
 
     #[test]

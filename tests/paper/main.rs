@@ -291,12 +291,7 @@ fn labels_of_every_stock_scan_at_300_and_600_dpi() {
         let content = label(5);
         let expected = content.payload(stock);
         // The last position shows drift at its worst.
-        let sheet = LabelSheet {
-            stock,
-            start: stock.count(),
-            shift: (0, 0),
-            labels: vec![content],
-        };
+        let sheet = LabelSheet::new(stock, stock.count(), vec![content]);
         let path = saved(
             &format!("label-{stock}.pdf"),
             &pdf(&Document::Labels(sheet), None),
@@ -313,12 +308,7 @@ fn labels_of_every_stock_scan_at_300_and_600_dpi() {
 fn every_label_on_a_full_sheet_scans_by_itself() {
     let stock = Stock::L7651;
     let labels: Vec<_> = (1..=65).map(label).collect();
-    let document = Document::Labels(LabelSheet {
-        stock,
-        start: 1,
-        shift: (0, 0),
-        labels: labels.clone(),
-    });
+    let document = Document::Labels(LabelSheet::new(stock, 1, labels.clone()));
     let path = saved("labels-full.pdf", &pdf(&document, None));
     let file = path.display().to_string();
     let geometry = stock.geometry();
@@ -545,12 +535,7 @@ fn snapshot(document: &Document, pin: Option<&Pin>) -> String {
 
 #[test]
 fn layouts_are_the_reviewed_ones() {
-    let labels = Document::Labels(LabelSheet {
-        stock: Stock::L7651,
-        start: 7,
-        shift: (0, 0),
-        labels: vec![label(5)],
-    });
+    let labels = Document::Labels(LabelSheet::new(Stock::L7651, 7, vec![label(5)]));
     let cases = [
         ("slip-a4", slip(PaperSize::A4), Some(pin("90417263"))),
         ("slip-letter", slip(PaperSize::Letter), Some(pin("90417263"))),
