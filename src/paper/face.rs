@@ -34,14 +34,14 @@ impl<'a> Face<'a> {
     /// Parses a font file; `None` where it is not a TrueType font with 32-bit locations.
     #[must_use]
     pub fn parse(file: &'a [u8]) -> Option<Self> {
-        let head = table(file, b"head")?;
-        let hhea = table(file, b"hhea")?;
+        let head = table(file, *b"head")?;
+        let hhea = table(file, *b"hhea")?;
         if i16_at(head, 50)? != 1 {
             return None;
         }
         Some(Self {
             file,
-            cmap: unicode_subtable(table(file, b"cmap")?)?,
+            cmap: unicode_subtable(table(file, *b"cmap")?)?,
             units_per_em: u16_at(head, 18).filter(|units| *units > 0)?,
             bounds: [
                 i16_at(head, 36)?,
@@ -51,11 +51,11 @@ impl<'a> Face<'a> {
             ],
             ascent: i16_at(hhea, 4)?,
             descent: i16_at(hhea, 6)?,
-            advances: table(file, b"hmtx")?,
+            advances: table(file, *b"hmtx")?,
             advance_count: u16_at(hhea, 34)?,
-            glyph_count: u16_at(table(file, b"maxp")?, 4)?,
-            locations: table(file, b"loca")?,
-            outlines: table(file, b"glyf")?,
+            glyph_count: u16_at(table(file, *b"maxp")?, 4)?,
+            locations: table(file, *b"loca")?,
+            outlines: table(file, *b"glyf")?,
         })
     }
 
@@ -130,7 +130,7 @@ impl<'a> Face<'a> {
         let advance_count = self.advance_count.min(count);
         let metrics = 4 * usize::from(advance_count) + 2 * usize::from(count - advance_count);
         let tables = EMBEDDED.iter().filter_map(|tag| {
-            let old = table(self.file, tag)?;
+            let old = table(self.file, **tag)?;
             let new = match *tag {
                 b"glyf" => outlines.clone(),
                 b"loca" => locations.clone(),
@@ -220,13 +220,13 @@ fn unicode_subtable(cmap: &[u8]) -> Option<&[u8]> {
     })
 }
 
-fn table<'a>(file: &'a [u8], tag: &[u8; 4]) -> Option<&'a [u8]> {
+fn table(file: &[u8], tag: [u8; 4]) -> Option<&[u8]> {
     let count = usize::from(u16_at(file, 4)?);
     (0..count).find_map(|i| {
         let record = file.get(12 + 16 * i..28 + 16 * i)?;
         let from = u32_at(record, 8)? as usize;
         let length = u32_at(record, 12)? as usize;
-        (record.starts_with(tag))
+        (record.starts_with(&tag))
             .then(|| file.get(from..from.checked_add(length)?))
             .flatten()
     })
@@ -254,4 +254,57 @@ fn i16_at(bytes: &[u8], at: usize) -> Option<i16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paper::font::Font;
+
+    #[test]
+    fn a_subset_keeps_the_outlines_and_the_parts_of_composites() {
+        let face = Font::Sans.face();
+        let glyphs: BTreeSet<u16> = "Aé".chars().filter_map(|c| face.glyph(c)).collect();
+        assert_eq!(glyphs.len(), 2);
+        let file = face.subset(&glyphs);
+        assert!(file.len() < 20_000, "{} bytes", file.len());
+        let subset = Face {
+            file: &file,
+            locations: table(&file, *b"loca").unwrap(),
+            outlines: table(&file, *b"glyf").unwrap(),
+            ..face
+        };
+        for glyph in &glyphs {
+            assert!(subset.outline(*glyph).starts_with(face.outline(*glyph)));
+            let parts = components(face.outline(*glyph));
+            assert!(parts.iter().all(|part| !subset.outline(*part).is_empty()));
+        }
+        let accented = face.glyph('é').unwrap();
+        assert_eq!(components(face.outline(accented)).len(), 2);
+        assert!(subset.outline(face.glyph('Z').unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_subset_is_a_font_file_with_true_checksums() {
+        let face = Font::Mono.face();
+        let file = face.subset(&(40..60).collect());
+        let count = usize::from(u16_at(&file, 4).unwrap());
+        assert_eq!(count, EMBEDDED.len());
+        for record in file[12..].chunks(16).take(count) {
+            let from = u32_at(record, 8).unwrap() as usize;
+            let length = u32_at(record, 12).unwrap() as usize;
+            assert_eq!(from % 4, 0);
+            assert_eq!(u32_at(record, 4).unwrap(), checksum(&file[from..from + length]));
+        }
+    }
+
+    #[test]
+    fn cut_files_are_refused_without_a_panic() {
+        let file = Font::Mono.file();
+        for length in (0..2000).chain([5000, 100_000, file.len() - 1]) {
+            if let Some(face) = Face::parse(&file[..length]) {
+                let _ = face.glyph('0').map(|glyph| face.advance(glyph));
+            }
+        }
+    }
 }

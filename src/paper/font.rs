@@ -111,24 +111,35 @@ impl Style {
         Ok(Self { size, ..self })
     }
 
-    /// Breaks text at spaces into lines of at most `width`.
-    pub fn wrapped(self, field: &str, text: &str, width: Millimetres) -> Result<Vec<String>, LayoutError> {
+    /// Breaks text into lines of at most `width`, at spaces or, in longer words, anywhere.
+    #[must_use]
+    pub fn wrapped(self, text: &str, width: Millimetres) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for word in text.split_whitespace() {
-            if self.width(word) > width {
-                return Err(LayoutError::TooLong {
-                    field: field.to_owned(),
-                });
-            }
             match lines.last_mut() {
                 Some(line) if self.width(line) + self.width(" ") + self.width(word) <= width => {
                     line.push(' ');
                     line.push_str(word);
                 }
-                _ => lines.push(word.to_owned()),
+                _ => lines.extend(self.broken(word, width)),
             }
         }
-        Ok(lines)
+        lines
+    }
+
+    /// Breaks a word into pieces of at most `width`, of one character at least.
+    fn broken(self, word: &str, width: Millimetres) -> Vec<String> {
+        let mut pieces = vec![String::new()];
+        for character in word.chars() {
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(character);
+                if piece.chars().count() > 1 && self.width(piece) > width {
+                    piece.pop();
+                    pieces.push(character.to_string());
+                }
+            }
+        }
+        pieces
     }
 }
 
@@ -152,21 +163,21 @@ mod tests {
 
     #[test]
     fn font_files_are_the_released_ones() {
-        let digest = |font: Font| {
-            ring::digest::digest(&ring::digest::SHA256, font.file())
-                .as_ref()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
-        assert_eq!(
-            digest(Font::Sans),
-            "abdc775b21b1bc470d50c97e790d276f2054b7504e56e5bd3e64f48d68582322"
-        );
-        assert_eq!(
-            digest(Font::Mono),
-            "2964f6dac8e6e9d71613928340f17bf868e9ea51692cca333c79e74962f02233"
-        );
+        let released = [
+            (
+                Font::Sans,
+                "abdc775b21b1bc470d50c97e790d276f2054b7504e56e5bd3e64f48d68582322",
+            ),
+            (
+                Font::Mono,
+                "2964f6dac8e6e9d71613928340f17bf868e9ea51692cca333c79e74962f02233",
+            ),
+        ];
+        for (font, expected) in released {
+            let digest = ring::digest::digest(&ring::digest::SHA256, font.file());
+            // Debug of a ring digest is its name, a colon and lower-case hexadecimal digits.
+            assert_eq!(format!("{digest:?}"), format!("SHA256:{expected}"));
+        }
     }
 
     #[test]
@@ -202,11 +213,12 @@ mod tests {
     #[test]
     fn wraps_at_spaces_and_shrinks_to_the_limit_only() {
         let style = Style::sans(10.0);
-        let lines = style
-            .wrapped("text", "one two three four five six", 20.0)
-            .unwrap();
+        let lines = style.wrapped("one two three four five six", 20.0);
         assert!(lines.len() > 1 && lines.iter().all(|line| style.width(line) <= 20.0));
         assert_eq!(lines.join(" "), "one two three four five six");
+        let broken = style.wrapped("see 0123456789abcdefghij", 12.0);
+        assert!(broken.len() > 2 && broken.iter().all(|line| style.width(line) <= 12.0));
+        assert_eq!(broken.concat(), "see0123456789abcdefghij");
         let small = style.fitted("text", "one two three", 15.0, 5.0).unwrap();
         assert!(small.size < 10.0 && small.width("one two three") <= 15.0);
         assert!(style.fitted("text", "one two three", 5.0, 5.0).is_err());

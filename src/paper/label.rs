@@ -14,8 +14,8 @@ use crate::id::{CeremonyId, IdError, KeyFingerprint, LabelId};
 
 /// One dot at 600 dpi: modules are whole dots, so that no printer has to round.
 const DOT: Millimetres = 25.4 / 600.0;
-/// Modules of 0.508 to 0.339 mm: what phones read with ease, down to what they read at all.
-const MODULE_DOTS: [u8; 5] = [12, 11, 10, 9, 8];
+/// Modules of 0.466 to 0.339 mm: what phones read with ease, down to what they read at all.
+const MODULE_DOTS: [u8; 4] = [11, 10, 9, 8];
 
 /// What the QR code of a label says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,14 +100,43 @@ pub struct LabelSheet {
     pub stock: Stock,
     /// Position of the first label, from 1 at the top left, row by row.
     pub start: u16,
-    /// How far this printer prints too far left and too high, in tenths of a millimetre.
+    /// What this printer needs to hit the labels.
     #[serde(default)]
-    pub shift: (i8, i8),
+    pub adjustment: Adjustment,
+    /// Whether to draw the edge of every label, for a trial on plain paper held against the sheet.
+    #[serde(default)]
+    pub outlines: bool,
     /// What to print.
     pub labels: Vec<LabelContent>,
 }
 
+/// Corrections for a printer and a batch of sheets, from a trial on plain paper.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Adjustment {
+    /// To the right, in tenths of a millimetre.
+    pub right: i8,
+    /// Downwards, in tenths of a millimetre.
+    pub down: i8,
+    /// Added to the distance between columns, in hundredths of a millimetre.
+    pub wider: i8,
+    /// Added to the distance between rows, in hundredths of a millimetre: small labels drift.
+    pub taller: i8,
+}
+
 impl LabelSheet {
+    /// Labels for a sheet, with nothing to correct.
+    #[must_use]
+    pub fn new(stock: Stock, start: u16, labels: Vec<LabelContent>) -> Self {
+        Self {
+            stock,
+            start,
+            adjustment: Adjustment::default(),
+            outlines: false,
+            labels,
+        }
+    }
+
     /// Lays the labels out, on a second sheet where one is not enough.
     pub fn pages(&self) -> Result<Vec<Page>, LayoutError> {
         let count = self.stock.count();
@@ -119,6 +148,13 @@ impl LabelSheet {
             });
         }
         let mut pages = Vec::new();
+        if self.outlines {
+            let mut page = Page::new(self.stock.geometry().paper);
+            for position in 0..count {
+                page.frame(self.area(position), 0.1);
+            }
+            pages.push(page);
+        }
         let mut position = self.start - 1;
         for content in &self.labels {
             if pages.is_empty() || position == count {
@@ -145,9 +181,19 @@ impl LabelSheet {
     fn area(&self, position: u16) -> Area {
         let geometry = self.stock.geometry();
         let (column, row) = (position % geometry.columns, position / geometry.columns);
+        let Adjustment {
+            right,
+            down,
+            wider,
+            taller,
+        } = self.adjustment;
         Area {
-            x: geometry.left + f32::from(column) * geometry.pitch_x + f32::from(self.shift.0) / 10.0,
-            y: geometry.top + f32::from(row) * geometry.pitch_y + f32::from(self.shift.1) / 10.0,
+            x: geometry.left
+                + f32::from(right) / 10.0
+                + f32::from(column) * (geometry.pitch_x + f32::from(wider) / 100.0),
+            y: geometry.top
+                + f32::from(down) / 10.0
+                + f32::from(row) * (geometry.pitch_y + f32::from(taller) / 100.0),
             width: geometry.width,
             height: geometry.height,
         }
@@ -203,7 +249,7 @@ impl LabelContent {
             symbol,
         );
         let x = area.x + margin.min(0.5) + side;
-        let width = (area.x + area.width - x - 0.8).min(34.0);
+        let width = (area.x + area.width - x - 1.2).min(34.0);
         // The four lines below are 0.9 mm high for every point of the large one.
         let largest = ((area.height - 1.2) / 0.9).min(26.0);
         let large = Style::mono(largest).fitted("label id", self.label.as_str(), width, 8.0)?;
@@ -281,12 +327,7 @@ mod tests {
     fn every_label_of_every_stock_stays_inside_its_edges() {
         for stock in Stock::ALL {
             let labels: Vec<_> = (0..stock.count()).map(|i| content(i.to_le_bytes()[0])).collect();
-            let sheet = LabelSheet {
-                stock,
-                start: 1,
-                shift: (0, 0),
-                labels,
-            };
+            let sheet = LabelSheet::new(stock, 1, labels);
             let pages = sheet.pages().unwrap();
             assert_eq!(pages.len(), 1, "{stock}");
             assert_eq!(sheet.next_start(), None);
@@ -324,12 +365,7 @@ mod tests {
 
     #[test]
     fn used_sheets_go_on_where_they_were_left() {
-        let sheet = |start, labels| LabelSheet {
-            stock: Stock::L7651,
-            start,
-            shift: (0, 0),
-            labels: (0..labels).map(content).collect(),
-        };
+        let sheet = |start, labels| LabelSheet::new(Stock::L7651, start, (0..labels).map(content).collect());
         assert_eq!(sheet(1, 1).next_start(), Some(2));
         assert_eq!(sheet(65, 1).next_start(), None);
         assert_eq!(sheet(64, 3).next_start(), Some(2));
@@ -340,5 +376,23 @@ mod tests {
                 Err(LayoutError::Position { .. })
             ));
         }
+    }
+
+    #[test]
+    fn corrections_move_labels_and_an_outline_page_shows_them() {
+        let mut sheet = LabelSheet::new(Stock::L4731, 1, Vec::new());
+        let before = sheet.area(188);
+        sheet.adjustment = Adjustment {
+            right: -5,
+            down: 3,
+            wider: 0,
+            taller: 2,
+        };
+        let after = sheet.area(188);
+        assert!((after.x - before.x + 0.5).abs() < 0.001);
+        assert!((after.y - before.y - 0.3 - 26.0 * 0.02).abs() < 0.001);
+        sheet.outlines = true;
+        let pages = sheet.pages().unwrap();
+        assert_eq!((pages.len(), pages[0].items.len()), (1, 189));
     }
 }

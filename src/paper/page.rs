@@ -210,7 +210,7 @@ impl Page {
     ) -> Result<Millimetres, LayoutError> {
         style.check(field, text)?;
         let mut y = at.y;
-        for line in style.wrapped(field, text, width)? {
+        for line in style.wrapped(text, width) {
             self.write(Position { x: at.x, y }, Align::Left, style, field, &line)?;
             y += leading;
         }

@@ -14,6 +14,9 @@ const BOTTOM: Millimetres = 14.0;
 /// Keys on one page.
 const KEYS_PER_PAGE: usize = 10;
 const KEY_ROW: Millimetres = 9.2;
+const KEY_LEADING: Millimetres = 3.9;
+/// Type in the table of keys shrinks to this; then a text takes more lines.
+const KEY_SMALLEST: f32 = 6.5;
 const HEADING: Style = Style::sans(10.5);
 const BODY: Style = Style::sans(8.5);
 const CAPTION: Style = Style::sans(6.8);
@@ -237,8 +240,8 @@ impl Flow<'_> {
     fn columns(&self) -> [(Millimetres, Millimetres); 4] {
         let right = self.right();
         [
-            (MARGIN, 21.0),
-            (MARGIN + 23.0, 74.0),
+            (MARGIN, 23.5),
+            (MARGIN + 25.5, 71.5),
             (MARGIN + 99.5, 36.0),
             (MARGIN + 138.0, right - MARGIN - 138.0),
         ]
@@ -262,13 +265,6 @@ impl Flow<'_> {
     fn key(&mut self, key: &KeyLine) -> Result<(), LayoutError> {
         const NONE: &str = "\u{2013}";
         let text = |id: Option<String>| id.unwrap_or_else(|| NONE.to_owned());
-        let columns = self.columns();
-        let outcome = Style::sans(8.0).wrapped("outcome", &key.outcome, columns[3].1)?;
-        let more = u8::try_from(outcome.len().saturating_sub(1)).map_or(0.0, f32::from);
-        let height = KEY_ROW + more * 3.3;
-        self.need(height + 1.0);
-        let (y, right) = (self.y, self.right());
-        self.page.line(at(MARGIN, y), at(right, y), 0.12);
         let slip = format!(
             "{:<6}  {}",
             text(key.slip.map(|s| s.to_string())),
@@ -276,32 +272,53 @@ impl Flow<'_> {
         );
         let key_bag = format!("Key     {}", text(key.key_bag.as_ref().map(ToString::to_string)));
         let aaguid: String = key.aaguid.chars().take(8).collect();
-        let model = format!("{} ({aaguid})", key.model);
-        let label = text(key.label.as_ref().map(ToString::to_string));
-        let fingerprint = text(key.fingerprint.as_ref().map(ToString::to_string));
-        let ids = Style::mono(8.0);
-        let name = Style::sans(9.0);
+        let (ids, name) = (Style::mono(8.0), Style::sans(9.0));
         let cells = [
-            (0, 4.0, Style::mono(10.5), "label id", &label),
-            (0, 7.9, ids, "key fingerprint", &fingerprint),
-            (1, 4.0, name, "account", &key.account),
-            (1, 7.9, BODY, "model", &model),
-            (2, 4.0, ids, "bag number of the slip", &slip),
-            (2, 7.9, ids, "bag number of the key", &key_bag),
-            (3, 4.0, name, "custodian", &key.custodian),
+            [
+                (
+                    Style::mono(10.5),
+                    "label id",
+                    text(key.label.as_ref().map(ToString::to_string)),
+                ),
+                (
+                    ids,
+                    "key fingerprint",
+                    text(key.fingerprint.as_ref().map(ToString::to_string)),
+                ),
+            ],
+            [
+                (name, "account", key.account.clone()),
+                (BODY, "model", format!("{} ({aaguid})", key.model)),
+            ],
+            [
+                (ids, "bag number of the slip", slip),
+                (ids, "bag number of the key", key_bag),
+            ],
+            [
+                (name, "custodian", key.custodian.clone()),
+                (BODY, "outcome", key.outcome.clone()),
+            ],
         ];
-        for (column, below, style, field, text) in cells {
-            let (x, width) = columns[column];
-            self.page
-                .write_within(at(x, y + below), (width, 4.5), style, field, text)?;
+        let columns = self.columns();
+        let mut texts = Vec::new();
+        for (cell, (x, width)) in cells.into_iter().zip(columns) {
+            let mut y = 4.0;
+            for (style, field, text) in cell {
+                for (style, line) in lines(style, field, &text, width)? {
+                    texts.push((at(x, y), style, field, line));
+                    y += KEY_LEADING;
+                }
+            }
         }
-        self.page.paragraph(
-            at(columns[3].0, y + 7.9),
-            (columns[3].1, 3.3),
-            Style::sans(8.0),
-            "outcome",
-            &key.outcome,
-        )?;
+        let lowest = texts.iter().map(|(at, ..)| at.y).fold(0.0, f32::max);
+        let height = lowest + KEY_ROW - 4.0 - KEY_LEADING;
+        self.need(height + 1.0);
+        let (y, right) = (self.y, self.right());
+        self.page.line(at(MARGIN, y), at(right, y), 0.12);
+        for (place, style, field, line) in texts {
+            self.page
+                .write(at(place.x, y + place.y), Align::Left, style, field, &line)?;
+        }
         self.y += height;
         Ok(())
     }
@@ -354,7 +371,7 @@ impl Flow<'_> {
     fn flowing(&mut self, field: &str, text: &str) -> Result<(), LayoutError> {
         let width = self.right() - MARGIN;
         BODY.check(field, text)?;
-        for line in BODY.wrapped(field, text, width)? {
+        for line in BODY.wrapped(text, width) {
             self.need(LEADING);
             self.page
                 .write(at(MARGIN, self.y + 3.2), Align::Left, BODY, field, &line)?;
@@ -367,7 +384,9 @@ impl Flow<'_> {
         let content = self.content;
         let station = hexadecimal("station key's fingerprint", &content.station_fingerprint)?;
         let head = hexadecimal("transcript head", &content.transcript_head)?;
-        self.need(57.0);
+        let words: Vec<&str> = content.station_words.split_whitespace().collect();
+        let rows = u8::try_from(words.len().div_ceil(6)).map_or(0.0, f32::from);
+        self.need(41.0 + 4.6 * rows);
         self.heading("Station key and transcript")?;
         let code = format!("GLASSKEY-STATION:1:{station}");
         let symbol = Symbol::encode(&code, 4, Robustness::Paper).ok_or(LayoutError::Code {
@@ -405,7 +424,6 @@ impl Flow<'_> {
         let caption = "The station key's fingerprint in words";
         self.page
             .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;
-        let words: Vec<&str> = content.station_words.split_whitespace().collect();
         let column = (right - MARGIN) / 6.0;
         for row in words.chunks(6) {
             y += 4.6;
@@ -455,6 +473,25 @@ impl Flow<'_> {
     }
 }
 
+/// A cell's text: smaller where that is enough, else on several lines.
+fn lines(
+    style: Style,
+    field: &str,
+    text: &str,
+    width: Millimetres,
+) -> Result<Vec<(Style, String)>, LayoutError> {
+    style.check(field, text)?;
+    if let Ok(style) = style.fitted(field, text, width, KEY_SMALLEST) {
+        return Ok(vec![(style, text.to_owned())]);
+    }
+    let style = Style {
+        size: KEY_SMALLEST.max(style.size - 1.0),
+        ..style
+    };
+    let lines = style.wrapped(text, width);
+    Ok(lines.into_iter().map(|line| (style, line)).collect())
+}
+
 /// 64 hexadecimal digits in upper case, or a refusal.
 fn hexadecimal(field: &str, text: &str) -> Result<String, LayoutError> {
     let digits = text.to_ascii_uppercase();
@@ -474,4 +511,87 @@ fn grouped(digits: &str) -> Vec<String> {
         .map(|from| &digits[from..digits.len().min(from + 4)])
         .collect();
     groups.chunks(8).map(|line| line.join(" ")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paper::page::Item;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn records()(
+            letter: bool,
+            people in proptest::collection::vec("[A-Za-zäß ]{0,40}", 0..9),
+            keys in proptest::collection::vec(("[a-zW.@-]{1,64}", "[A-Za-z :,W]{0,90}"), 0..25),
+            exceptions in proptest::collection::vec("[A-Za-z0-9 .,]{0,300}", 0..30),
+        ) -> RecordContent {
+            let mut random = |bytes: &mut [u8]| bytes.fill(7);
+            let key = |(account, outcome): (String, String)| KeyLine {
+                label: None,
+                account,
+                model: outcome.clone(),
+                aaguid: "00000000-0000-0000-0000-000000000000".into(),
+                slip: None,
+                slip_bag: "12345678901234567890123456789012".parse().ok(),
+                key_bag: None,
+                custodian: outcome.clone(),
+                fingerprint: None,
+                outcome,
+            };
+            RecordContent {
+                paper: if letter { PaperSize::Letter } else { PaperSize::A4 },
+                ceremony: CeremonyId::draw(&mut random),
+                began: "2026-11-22 09:02".into(),
+                ended: "2026-11-22 10:41".into(),
+                rehearsal: letter,
+                people: people
+                    .into_iter()
+                    .map(|name| Person { role: "Custodian".into(), name })
+                    .collect(),
+                keys: keys.into_iter().map(key).collect(),
+                slips_printed: 0,
+                slips_sealed: 0,
+                slips_voided: Vec::new(),
+                keys_seen: 0,
+                keys_prepared: 0,
+                keys_rejected: 0,
+                exceptions,
+                transcript_head: "0".repeat(64),
+                station_fingerprint: "F".repeat(64),
+                station_words: ["word"; 24].join(" "),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn whatever_happened_fits_on_pages(content in records()) {
+            let pages = content.pages().unwrap();
+            for page in &pages {
+                let (width, height) = (page.paper.width() - 10.0, page.paper.height() - 8.0);
+                for item in &page.items {
+                    let (right, bottom) = match item {
+                        Item::Text { at, style, text } => (at.x + style.width(text.expose()), at.y),
+                        Item::Line { to, .. } => (to.x, to.y),
+                        Item::Frame { area, .. } => (area.x + area.width, area.y + area.height),
+                        Item::Modules { at, module, symbol } => {
+                            let side = f32::from(symbol.side) * module;
+                            (at.x + side, at.y + side)
+                        }
+                    };
+                    prop_assert!(right <= width && bottom <= height, "{right} x {bottom}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_64_hexadecimal_digits_or_refused() {
+        assert_eq!(hexadecimal("x", &"ab".repeat(32)), Ok("AB".repeat(32)));
+        assert!(hexadecimal("x", &"ab".repeat(31)).is_err());
+        assert!(hexadecimal("x", &"xy".repeat(32)).is_err());
+        assert_eq!(grouped(&"AB".repeat(32)).join(" ").split(' ').count(), 16);
+    }
 }

@@ -111,7 +111,7 @@ impl SlipContent {
         page.write(
             at(MARGIN, y),
             Align::Left,
-            Style::sans(15.0),
+            Style::mono(13.5),
             "title",
             "Do not accept if opened.",
         )?;
@@ -223,7 +223,12 @@ fn boxes(page: &mut Page, top: Millimetres, captions: &[&str; 3]) -> Result<(), 
 fn folds(page: &mut Page) -> Result<(), LayoutError> {
     let (width, panel) = (page.paper.width(), panel(page.paper));
     let notes = [
-        (panel, -1.6, "2.  Fold this panel back, so that the cover shows."),
+        (
+            panel,
+            -1.6,
+            "2.  Fold this panel back, so that the cover shows.   \u{b7}   The digits above are random: an extra. \
+             What protects the PIN is the bag.",
+        ),
         (2.0 * panel, 4.0, "1.  Fold this panel up, over the PIN."),
     ];
     for (y, offset, note) in notes {

@@ -79,100 +79,28 @@ impl Stock {
     /// Where the labels are.
     #[must_use]
     pub fn geometry(self) -> Geometry {
-        use PaperSize::{A4, Letter};
-        const MEASURE: Option<&str> = Some("measure the sheet first: published margins disagree");
-        let (name, other_name, paper, size, grid, origin, pitch, note) = match self {
-            Self::L7651 => (
-                "L7651",
-                Some("J8651"),
-                A4,
-                (38.1, 21.2),
-                (5, 13),
-                (4.7, 10.9),
-                (40.6, 21.2),
-                None,
-            ),
-            Self::L4731 => (
-                "L4731",
-                None,
-                A4,
-                (25.4, 10.0),
-                (7, 27),
-                (8.5, 13.5),
-                (27.94, 10.0),
-                None,
-            ),
-            Self::L4732 => (
-                "L4732",
-                None,
-                A4,
-                (35.6, 16.9),
-                (5, 16),
-                (11.0, 13.0),
-                (38.1, 16.9),
-                None,
-            ),
-            Self::N5160 => (
-                "5160",
-                Some("8160"),
-                Letter,
-                (66.67, 25.4),
-                (3, 10),
-                (3.97, 12.7),
-                (70.64, 25.4),
-                None,
-            ),
-            Self::N5167 => (
-                "5167",
-                None,
-                Letter,
-                (44.45, 12.7),
-                (4, 20),
-                (7.14, 12.7),
-                (52.39, 12.7),
-                None,
-            ),
-            Self::N6570 => (
-                "6570",
-                None,
-                Letter,
-                (44.45, 31.75),
-                (4, 8),
-                (12.7, 12.7),
-                (49.23, 31.75),
-                MEASURE,
-            ),
-            Self::L4770 => (
-                "L4770",
-                None,
-                A4,
-                (45.7, 25.4),
-                (4, 10),
-                (10.0, 22.0),
-                (48.5, 25.4),
-                MEASURE,
-            ),
-            Self::L7160 => (
-                "L7160",
-                None,
-                A4,
-                (64.0, 38.1),
-                (3, 7),
-                (7.48, 15.49),
-                (66.04, 38.1),
-                MEASURE,
-            ),
-            Self::L7163 => (
-                "L7163",
-                None,
-                A4,
-                (99.1, 38.1),
-                (2, 7),
-                (3.35, 15.17),
-                (103.01, 38.1),
-                MEASURE,
-            ),
+        let (name, size, grid, origin, pitch) = match self {
+            Self::L7651 => ("L7651", (38.1, 21.2), (5, 13), (4.7, 10.9), (40.6, 21.2)),
+            Self::L4731 => ("L4731", (25.4, 10.0), (7, 27), (8.5, 13.5), (27.94, 10.0)),
+            Self::L4732 => ("L4732", (35.6, 16.9), (5, 16), (11.0, 13.0), (38.1, 16.9)),
+            Self::N5160 => ("5160", (66.67, 25.4), (3, 10), (3.97, 12.7), (70.64, 25.4)),
+            Self::N5167 => ("5167", (44.45, 12.7), (4, 20), (7.14, 12.7), (52.39, 12.7)),
+            Self::N6570 => ("6570", (44.45, 31.75), (4, 8), (12.7, 12.7), (49.23, 31.75)),
+            Self::L4770 => ("L4770", (45.7, 25.4), (4, 10), (10.0, 22.0), (48.5, 25.4)),
+            Self::L7160 => ("L7160", (64.0, 38.1), (3, 7), (7.48, 15.49), (66.04, 38.1)),
+            Self::L7163 => ("L7163", (99.1, 38.1), (2, 7), (3.35, 15.17), (103.01, 38.1)),
         };
+        let other_name = match self {
+            Self::L7651 => Some("J8651"),
+            Self::N5160 => Some("8160"),
+            _ => None,
+        };
+        let paper = match self {
+            Self::N5160 | Self::N5167 | Self::N6570 => PaperSize::Letter,
+            _ => PaperSize::A4,
+        };
+        let disputed = matches!(self, Self::N6570 | Self::L4770 | Self::L7160 | Self::L7163);
+        let note = disputed.then_some("measure the sheet first: published margins disagree");
         Geometry {
             name,
             other_name,

@@ -54,7 +54,8 @@ pub(crate) fn print_to(
     secret: Secret<Vec<u8>>,
     tell: &mut dyn FnMut(PrintProgress),
 ) -> Result<Printed, PrintError> {
-    let pin = pin(secret)?;
+    let pin = pin(&secret)?;
+    drop(secret);
     if pin.is_some() && !request.language.may_carry_pin() {
         return Err(PrintError::PinRefused(request.language.name().to_owned()));
     }
@@ -93,10 +94,124 @@ pub(crate) fn print_to(
 }
 
 /// The PIN, if one was sent.
-fn pin(secret: Secret<Vec<u8>>) -> Result<Option<Pin>, PrintError> {
+fn pin(secret: &Secret<Vec<u8>>) -> Result<Option<Pin>, PrintError> {
     if secret.expose().is_empty() {
         return Ok(None);
     }
     let text = std::str::from_utf8(secret.expose()).map_err(|_| PrintError::Layout(LayoutError::Pin))?;
     Ok(Some(Secret::new(text.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{CeremonyId, LabelId, SlipNumber};
+    use crate::paper::label::LabelSheet;
+    use crate::paper::page::PaperSize;
+    use crate::paper::slip::SlipContent;
+    use crate::paper::stock::Stock;
+    use crate::secret;
+
+    struct Memory(Vec<u8>);
+
+    impl Sink for Memory {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+    }
+
+    fn request(document: Document, language: Language) -> Request {
+        Request {
+            document,
+            node: PathBuf::from("/dev/usb/lp0"),
+            language,
+            pjl: true,
+        }
+    }
+
+    fn slip() -> Document {
+        Document::Slip(SlipContent {
+            slip: SlipNumber::new(1).unwrap(),
+            label: LabelId::draw(&mut |bytes| bytes.fill(1)),
+            ceremony: CeremonyId::draw(&mut |bytes| bytes.fill(2)),
+            date: "2026-11-22".into(),
+            custodian: "Custodian".into(),
+            paper: PaperSize::A4,
+        })
+    }
+
+    fn pin_bytes() -> Secret<Vec<u8>> {
+        Secret::new(b"90417263".to_vec())
+    }
+
+    #[test]
+    fn tells_what_is_rendered_and_sent_and_answers_with_counts() {
+        let mut sink = Memory(Vec::new());
+        let mut told = Vec::new();
+        let printed = print_to(
+            &mut sink,
+            &request(slip(), Language::Pdf),
+            pin_bytes(),
+            &mut |p| {
+                told.push(p);
+            },
+        )
+        .unwrap();
+        assert_eq!((printed.pages, printed.bytes), (1, sink.0.len()));
+        assert_eq!(
+            told[0],
+            PrintProgress::Rendered {
+                pages: 1,
+                bytes: sink.0.len()
+            }
+        );
+        let last = PrintProgress::Sent {
+            bytes: sink.0.len(),
+            of: sink.0.len(),
+        };
+        assert_eq!(told.last(), Some(&last));
+        assert!(sink.0.starts_with(b"\x1b%-12345X@PJL JOB\r\n"));
+        assert!(sink.0.ends_with(b"@PJL EOJ\r\n\x1b%-12345X"));
+    }
+
+    #[test]
+    fn a_pin_goes_with_a_slip_only_and_not_in_every_language() {
+        let mut sink = Memory(Vec::new());
+        let labels = || Document::Labels(LabelSheet::new(Stock::L7651, 1, Vec::new()));
+        let mut print =
+            |request: Request, pin: Secret<Vec<u8>>| print_to(&mut sink, &request, pin, &mut |_| {});
+        let mismatch = Err(PrintError::Layout(LayoutError::PinMismatch));
+        assert_eq!(
+            print(request(slip(), Language::Pdf), secret::with_capacity(0)),
+            mismatch
+        );
+        assert_eq!(print(request(labels(), Language::Pdf), pin_bytes()), mismatch);
+        assert!(matches!(
+            print(request(slip(), Language::HostBased), pin_bytes()),
+            Err(PrintError::PinRefused(_))
+        ));
+        assert!(matches!(
+            print(request(slip(), Language::Pcl5), pin_bytes()),
+            Err(PrintError::UnsupportedLanguage { .. })
+        ));
+        assert!(sink.0.is_empty());
+    }
+
+    #[test]
+    fn a_refused_pin_is_not_told() {
+        let mut sink = Memory(Vec::new());
+        let secret = Secret::new(b"90 17\xc3\xa9".to_vec());
+        let error = print_to(&mut sink, &request(slip(), Language::Pdf), secret, &mut |_| {}).unwrap_err();
+        assert_eq!(error, PrintError::Layout(LayoutError::Pin));
+        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"Layout":"Pin"}"#);
+    }
+
+    #[test]
+    fn requests_read_back_as_written() {
+        let request = request(slip(), Language::Pdf);
+        let json = serde_json::to_string(&request).unwrap();
+        assert!(json.contains(r#""document":"slip""#), "{json}");
+        assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+    }
 }

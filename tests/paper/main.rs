@@ -1,4 +1,5 @@
-//! Every document as a PDF, read back by independent programs: poppler for pixels and text, zbar for codes.
+//! Every document as a PDF, read back by independent programs: poppler for pixels and text, zbar for codes,
+//! tesseract for the PIN.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use glasskey::id::{CeremonyId, KeyFingerprint, LabelId, SlipNumber};
 use glasskey::paper::Document;
+use glasskey::paper::font::Style;
 use glasskey::paper::label::{LabelContent, LabelPayload, LabelSheet};
-use glasskey::paper::page::PaperSize;
+use glasskey::paper::page::{Item, PaperSize};
 use glasskey::paper::record::{KeyLine, Person, RecordContent};
 use glasskey::paper::slip::SlipContent;
 use glasskey::paper::stock::Stock;
@@ -132,7 +134,7 @@ fn tool(program: &str, arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .unwrap_or_else(|error| {
-            panic!("{program} is needed for this test (Debian: poppler-utils, zbar-tools): {error}")
+            panic!("{program} is needed for this test (Debian: poppler-utils, tesseract-ocr, zbar-tools): {error}")
         });
     assert!(
         output.status.success(),
@@ -289,12 +291,7 @@ fn labels_of_every_stock_scan_at_300_and_600_dpi() {
         let content = label(5);
         let expected = content.payload(stock);
         // The last position shows drift at its worst.
-        let sheet = LabelSheet {
-            stock,
-            start: stock.count(),
-            shift: (0, 0),
-            labels: vec![content],
-        };
+        let sheet = LabelSheet::new(stock, stock.count(), vec![content]);
         let path = saved(
             &format!("label-{stock}.pdf"),
             &pdf(&Document::Labels(sheet), None),
@@ -311,12 +308,7 @@ fn labels_of_every_stock_scan_at_300_and_600_dpi() {
 fn every_label_on_a_full_sheet_scans_by_itself() {
     let stock = Stock::L7651;
     let labels: Vec<_> = (1..=65).map(label).collect();
-    let document = Document::Labels(LabelSheet {
-        stock,
-        start: 1,
-        shift: (0, 0),
-        labels: labels.clone(),
-    });
+    let document = Document::Labels(LabelSheet::new(stock, 1, labels.clone()));
     let path = saved("labels-full.pdf", &pdf(&document, None));
     let file = path.display().to_string();
     let geometry = stock.geometry();
@@ -377,9 +369,11 @@ fn record_shows_everything_and_its_code_scans() {
                 .flat_map(|page| {
                     let page = page.to_string();
                     let has_code = text_of_page(&path, &page).contains("Transcript head");
-                    has_code
-                        .then(|| codes_of(&path, "300", &page))
-                        .unwrap_or_default()
+                    if has_code {
+                        codes_of(&path, "300", &page)
+                    } else {
+                        Vec::new()
+                    }
                 })
                 .collect();
             let fingerprint = content.station_fingerprint.to_uppercase();
@@ -438,7 +432,7 @@ fn print_at(node: &Path) -> PrintError {
         &printer_at(node),
         &slip(PaperSize::A4),
         Some(&pin("90417263")),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         &AtomicBool::new(false),
         &mut |_| {},
     )
@@ -457,4 +451,111 @@ fn the_printing_process_never_makes_a_file_of_a_missing_printer() {
         print_at(Path::new("/dev/null")),
         PrintError::NotAPrinter(_)
     ));
+}
+
+#[test]
+fn an_optical_reader_reads_the_pin() {
+    // Every digit beside every other one, but for a gap here and there.
+    let pairs: String = (0..10_u8)
+        .flat_map(|a| (a..10).flat_map(move |b| if a == b { vec![a] } else { vec![a, b] }))
+        .map(|digit| char::from(b'0' + digit))
+        .collect();
+    for secret in pairs.as_bytes().chunks(16) {
+        let secret = String::from_utf8_lossy(secret).into_owned();
+        let path = saved(
+            &format!("slip-ocr-{secret}.pdf"),
+            &pdf(&slip(PaperSize::A4), Some(&pin(&secret))),
+        );
+        let root = path.with_extension("panel").display().to_string();
+        let file = path.display().to_string();
+        // 300 dpi: the box around the PIN, without its frame.
+        let cut = [
+            "-x",
+            "320",
+            "-y",
+            "1390",
+            "-W",
+            "1840",
+            "-H",
+            "140",
+            "-r",
+            "300",
+            "-singlefile",
+        ];
+        tool("pdftoppm", &[&cut[..], &["-gray", &file, &root]].concat());
+        let picture = format!("{root}.pgm");
+        let digits = ["--psm", "7", "-c", "tessedit_char_whitelist=0123456789"];
+        let read = tool("tesseract", &[&[picture.as_str(), "-"], &digits[..]].concat());
+        let read: String = read.chars().filter(char::is_ascii_digit).collect();
+        assert_eq!(read, secret);
+    }
+}
+
+/// A page as text, one item a line, so that a change of layout is reviewed like code.
+fn snapshot(document: &Document, pin: Option<&Pin>) -> String {
+    let pages = document
+        .pages(pin, &mut seeded(99))
+        .expect("the page is laid out");
+    let mut lines = Vec::new();
+    for (index, page) in pages.iter().enumerate() {
+        lines.push(format!("page {} {:?}", index + 1, page.paper));
+        for item in &page.items {
+            lines.push(match item {
+                Item::Text { at, style, text } => {
+                    let Style { font, size } = style;
+                    format!("{:6.1} {:6.1}  {font:?} {size:.1}  {}", at.x, at.y, text.expose())
+                }
+                Item::Line {
+                    from,
+                    to,
+                    thickness,
+                    dashed,
+                } => {
+                    let kind = if *dashed { "dashes" } else { "line" };
+                    format!(
+                        "{:6.1} {:6.1}  {kind} to {:.1} {:.1}, {thickness:.2}",
+                        from.x, from.y, to.x, to.y
+                    )
+                }
+                Item::Frame { area, thickness } => {
+                    let [x, y, w, h] = [area.x, area.y, area.width, area.height];
+                    format!("{x:6.1} {y:6.1}  frame {w:.1} x {h:.1}, {thickness:.2}")
+                }
+                Item::Modules { at, module, symbol } => {
+                    format!(
+                        "{:6.1} {:6.1}  code of {} modules, {module:.3}",
+                        at.x, at.y, symbol.side
+                    )
+                }
+            });
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn layouts_are_the_reviewed_ones() {
+    let labels = Document::Labels(LabelSheet::new(Stock::L7651, 7, vec![label(5)]));
+    let cases = [
+        ("slip-a4", slip(PaperSize::A4), Some(pin("90417263"))),
+        ("slip-letter", slip(PaperSize::Letter), Some(pin("90417263"))),
+        ("label-l7651", labels, None),
+        (
+            "record-a4",
+            Document::Record(Box::new(record(PaperSize::A4, 4))),
+            None,
+        ),
+    ];
+    for (name, document, secret) in cases {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/paper/{name}.txt"));
+        let now = snapshot(&document, secret.as_ref());
+        if std::env::var_os("GLASSKEY_ACCEPT").is_some() {
+            fs::write(&path, &now).expect("the reviewed layout is writable");
+        }
+        let reviewed = fs::read_to_string(&path).expect("there is a reviewed layout");
+        assert_eq!(
+            now, reviewed,
+            "{name}: run with GLASSKEY_ACCEPT=1 and review the difference"
+        );
+    }
 }
