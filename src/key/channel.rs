@@ -501,3 +501,6 @@ pub fn exercise(bytes: &[u8]) {
     let _ = super::info::parse(bytes);
     let _ = super::auth_data::AuthData::parse(bytes);
 }
+
+#[cfg(test)]
+pub(super) mod tests;
