@@ -115,13 +115,11 @@ mod tests {
         let mut done = false;
         let pipe = script::key(|message: &[u8]| -> Vec<Report> {
             let cbor = |payload: &[u8]| script::report(script::ID, 0x90, payload);
-            match message[0] {
-                GET_INFO => cbor(&info(if done { pin_after } else { true }, extra.to_vec())),
-                _ => {
-                    done = true;
-                    [script::report(script::ID, 0xBB, &[2]), cbor(reset_answer)].concat()
-                }
+            if message[0] == GET_INFO {
+                return cbor(&info(!done || pin_after, extra.to_vec()));
             }
+            done = true;
+            [script::report(script::ID, 0xBB, &[2]), cbor(reset_answer)].concat()
         });
         let mut events = Vec::new();
         let stop = AtomicBool::new(false);
