@@ -1,0 +1,9 @@
+//! The bench tested on itself: keys without a guest, the USB side against a scripted host, and a real guest.
+
+mod engine_life;
+mod fault_wrapper;
+mod guest;
+mod key_files;
+mod outside_client;
+mod udp_bridge;
+mod usb_host;
