@@ -83,24 +83,27 @@ pub(super) fn get(
     query: &CredentialQuery,
 ) -> Result<Assertion, KeyError> {
     let info = session.identify()?;
-    let protocol = if let Some(pin) = pin {
+    let args = || {
+        GetAssertionArgsBuilder::new(&query.rp_id, query.client_data.as_slice())
+            .credential_id(query.credential_id.as_slice())
+    };
+    let got = if let Some(pin) = pin {
         pin::check_length(pin)?;
-        pin::ready_for_pin(session, &info)?
+        let ask = pin::ready_for_pin(session, &info)?;
+        let got = pin::with_token(&info, |protocol| {
+            session.library(protocol, TOUCH, Effect::Nothing, |key| {
+                key.get_assertion_with_args(&args().pin(pin.expose()).build())
+            })
+        });
+        pin::count_attempts(session, ask, got)?.1
     } else if info.has("alwaysUv") {
         return Err(KeyError::PinRequired);
     } else {
-        info.pin_protocol().unwrap_or(1)
+        session.library(1, TOUCH, Effect::Nothing, |key| {
+            key.get_assertion_with_args(&args().without_pin_and_uv().build())
+        })?
     };
-    let got = session.library(protocol, TOUCH, Effect::Nothing, |key| {
-        let args = GetAssertionArgsBuilder::new(&query.rp_id, query.client_data.as_slice())
-            .credential_id(query.credential_id.as_slice());
-        let args = match pin {
-            Some(pin) => args.pin(pin.expose()),
-            None => args.without_pin_and_uv(),
-        };
-        key.get_assertion_with_args(&args.build())
-    });
-    let got = pin::count_attempts(session, protocol, got)?
+    let got = got
         .into_iter()
         .next()
         .ok_or_else(|| KeyError::protocol("it gave no assertion"))?;

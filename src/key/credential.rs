@@ -130,32 +130,33 @@ pub(super) fn make(
     pin::check_length(pin)?;
     let info = session.identify()?;
     let ask = pin::ready_for_pin(session, &info)?;
-    let protocol = info.pin_protocol().unwrap_or(ask);
     let user = PublicKeyCredentialUserEntity::new(
         Some(new.user.id.as_slice()),
         Some(&new.user.name),
         Some(&new.user.display_name),
     );
     let extensions = new.extensions(&info);
-    let made = session.library(protocol, TOUCH, Effect::Unknown, |key| {
-        let mut args = MakeCredentialArgsBuilder::new(&new.rp_id, new.client_data.as_slice())
-            .pin(pin.expose())
-            .user_entity(&user);
-        for key_type in new.key_types() {
-            args = args.key_type(key_type);
-        }
-        for id in &new.exclude {
-            args = args.exclude_authenticator(id.as_slice());
-        }
-        if new.discoverable {
-            args = args.resident_key();
-        }
-        if !extensions.is_empty() {
-            args = args.extensions(&extensions);
-        }
-        key.make_credential_with_args(&args.build())
+    let made = pin::with_token(&info, |protocol| {
+        session.library(protocol, TOUCH, Effect::Unknown, |key| {
+            let mut args = MakeCredentialArgsBuilder::new(&new.rp_id, new.client_data.as_slice())
+                .pin(pin.expose())
+                .user_entity(&user);
+            for key_type in new.key_types() {
+                args = args.key_type(key_type);
+            }
+            for id in &new.exclude {
+                args = args.exclude_authenticator(id.as_slice());
+            }
+            if new.discoverable {
+                args = args.resident_key();
+            }
+            if !extensions.is_empty() {
+                args = args.extensions(&extensions);
+            }
+            key.make_credential_with_args(&args.build())
+        })
     });
-    let made = pin::count_attempts(session, ask, made)?;
+    let (_, made) = pin::count_attempts(session, ask, made)?;
     let raw = Raw {
         format: &made.fmt,
         // The library gives 0 for an absent algorithm; 0 is reserved (RFC 9053).

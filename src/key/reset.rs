@@ -29,6 +29,7 @@ pub fn identify<P: ReportPipe>(
     let mut quiet = Call {
         total,
         stop: call.stop,
+        expects_touch: false,
         on_event: &mut |_| {},
     };
     match channel.cbor(GET_INFO, &[], &mut quiet) {
@@ -127,6 +128,7 @@ mod tests {
         let mut call = Call {
             total: TOUCH,
             stop: &stop,
+            expects_touch: true,
             on_event: &mut |event| events.push(event),
         };
         let result = reset(&mut channel, &UsbPort::new("1-2"), Aaguid(expected), &mut call);

@@ -127,6 +127,7 @@ fn talk(
         &mut Call {
             total,
             stop: &stop,
+            expects_touch: true,
             on_event: &mut |event| events.push(event),
         },
     );
@@ -167,6 +168,7 @@ fn sends_long_commands_in_order() {
     let mut call = Call {
         total: Duration::from_secs(1),
         stop: &stop,
+        expects_touch: true,
         on_event: &mut |_| {},
     };
     channel.cbor(0x01, &body, &mut call).unwrap();
@@ -235,6 +237,7 @@ fn foreign_reports_do_not_keep_a_mute_key_alive() {
     let mut call = Call {
         total: Duration::from_secs(35),
         stop: &stop,
+        expects_touch: true,
         on_event: &mut |_| {},
     };
     assert_eq!(channel.cbor(0x04, &[], &mut call), Err(ChannelError::Mute));
@@ -305,6 +308,7 @@ fn endless_keepalives_end_at_the_deadline() {
     let mut call = Call {
         total: Duration::from_millis(30),
         stop: &stop,
+        expects_touch: true,
         on_event: &mut |_| {},
     };
     assert_eq!(channel.cbor(0x07, &[], &mut call), Err(ChannelError::TimedOut));
