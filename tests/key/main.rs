@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod engine;
+mod guest;
+mod inside;
 mod worker;
