@@ -15,7 +15,7 @@ const GET_INFO: u8 = 0x04;
 const RESET: u8 = 0x07;
 
 /// Longest time for an exchange without a touch.
-pub(super) const PLAIN: Duration = Duration::from_secs(5);
+pub(super) const PLAIN: Duration = Duration::from_secs(8);
 /// Longest time for a command with a touch: keys give up at 30 s.
 pub const TOUCH: Duration = Duration::from_secs(35);
 

@@ -3,12 +3,12 @@
 //! Not part of an ordinary run: `KEY_WORKER` names the program, the key is reset and has just been plugged in,
 //! and somebody (or the bench) touches it whenever it asks.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use glasskey::id::{CeremonyId, LabelId};
 use glasskey::key::{
-    Configuration, CredentialQuery, KeyBus as _, KeyClient, KeyError, KeyEvent, KeyInfo, NewCredential,
-    SecurityKey, SysRoot, Watch, identity,
+    Configuration, CredentialQuery, Effect, KeyBus as _, KeyClient, KeyError, KeyEvent, KeyInfo,
+    NewCredential, SecurityKey, SysRoot, Watch, identity,
 };
 use glasskey::secret::Pin;
 use glasskey::worker::Launcher;
@@ -155,4 +155,64 @@ fn always_uv(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
         Err(KeyError::PinRequired)
     );
     assert!(client.assert_identity(key, &made, Some(&second), watch).is_ok());
+}
+
+/// What becomes of a credential that is asked for while `on_event` listens.
+fn interrupted(cancel: &AtomicBool, on_event: &mut dyn FnMut(KeyEvent)) -> KeyError {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch { cancel, on_event };
+    let pin = pin(LAST_PIN);
+    client.set_pin(&key, &pin, &mut watch).unwrap();
+    let user = identity::user(
+        &CeremonyId::draw(&mut |b| b.fill(7)),
+        &LabelId::draw(&mut |b| b.fill(7)),
+    );
+    client.make_identity(&key, &pin, &user, &mut watch).unwrap_err()
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn a_touch_that_is_given_up() {
+    let cancel = AtomicBool::new(false);
+    let mut give_up = |event| {
+        if event == KeyEvent::TouchNeeded {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    let error = interrupted(&cancel, &mut give_up);
+    let effect = Effect::Nothing;
+    assert_eq!(error, KeyError::Cancelled { effect });
+    // The key was told, so it is free for the next command at once.
+    let client = client();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let key = client.sole_key().unwrap();
+    assert!(client.prove_pin(&key, &pin(LAST_PIN), &mut watch).is_ok());
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn pulled_out_in_the_middle() {
+    let error = interrupted(&AtomicBool::new(false), &mut |_| {});
+    assert!(
+        matches!(
+            error,
+            KeyError::Vanished {
+                effect: Effect::Unknown,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn silent_in_the_middle() {
+    let error = interrupted(&AtomicBool::new(false), &mut |_| {});
+    let effect = Effect::Unknown;
+    assert_eq!(error, KeyError::Mute { effect });
 }
