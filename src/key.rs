@@ -25,6 +25,8 @@ pub mod operation;
 pub mod pin;
 pub mod reset;
 mod session;
+#[cfg(test)]
+mod virtual_key;
 
 pub use assertion::{Assertion, CredentialQuery};
 pub use blob::Blob;

@@ -83,24 +83,27 @@ pub(super) fn get(
     query: &CredentialQuery,
 ) -> Result<Assertion, KeyError> {
     let info = session.identify()?;
-    let protocol = if let Some(pin) = pin {
+    let args = || {
+        GetAssertionArgsBuilder::new(&query.rp_id, query.client_data.as_slice())
+            .credential_id(query.credential_id.as_slice())
+    };
+    let got = if let Some(pin) = pin {
         pin::check_length(pin)?;
-        pin::ready_for_pin(session, &info)?
+        let ask = pin::ready_for_pin(session, &info)?;
+        let got = pin::with_token(&info, |protocol| {
+            session.library(protocol, TOUCH, Effect::Nothing, |key| {
+                key.get_assertion_with_args(&args().pin(pin.expose()).build())
+            })
+        });
+        pin::count_attempts(session, ask, got)?.1
     } else if info.has("alwaysUv") {
         return Err(KeyError::PinRequired);
     } else {
-        info.pin_protocol().unwrap_or(1)
+        session.library(1, TOUCH, Effect::Nothing, |key| {
+            key.get_assertion_with_args(&args().without_pin_and_uv().build())
+        })?
     };
-    let got = session.library(protocol, TOUCH, Effect::Nothing, |key| {
-        let args = GetAssertionArgsBuilder::new(&query.rp_id, query.client_data.as_slice())
-            .credential_id(query.credential_id.as_slice());
-        let args = match pin {
-            Some(pin) => args.pin(pin.expose()),
-            None => args.without_pin_and_uv(),
-        };
-        key.get_assertion_with_args(&args.build())
-    });
-    let got = pin::count_attempts(session, protocol, got)?
+    let got = got
         .into_iter()
         .next()
         .ok_or_else(|| KeyError::protocol("it gave no assertion"))?;
@@ -115,4 +118,78 @@ pub(super) fn get(
         signature: Blob(got.signature),
         user_handle: (!got.user.id.is_empty()).then_some(Blob(got.user.id)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+    use crate::key::virtual_key;
+
+    fn query() -> CredentialQuery {
+        CredentialQuery {
+            rp_id: "login.microsoft.com".into(),
+            credential_id: b"id".as_slice().into(),
+            client_data: b"{\"type\":\"webauthn.get\"}".as_slice().into(),
+        }
+    }
+
+    fn assertion(rp_id: &str, flags: u8, client_data: &[u8], ed25519: bool) -> Assertion {
+        let auth_data = virtual_key::auth_data(rp_id, flags, None);
+        let message = [&auth_data[..], digest(&SHA256, client_data).as_ref()].concat();
+        Assertion {
+            credential_id: b"id".as_slice().into(),
+            signature: Blob(if ed25519 {
+                virtual_key::ed25519().sign(&message).as_ref().to_vec()
+            } else {
+                virtual_key::sign(&message)
+            }),
+            auth_data: Blob(auth_data),
+            user_handle: None,
+        }
+    }
+
+    #[test]
+    fn accepts_both_algorithms() {
+        let query = query();
+        let good = assertion(&query.rp_id, 0x05, query.client_data.as_slice(), false);
+        let checked = good.check(&query, &virtual_key::cose_es256()).unwrap();
+        assert!(checked.user_verified);
+        assert_eq!(checked.sign_count, 3);
+        let good = assertion(&query.rp_id, 0x01, query.client_data.as_slice(), true);
+        assert!(
+            !good
+                .check(&query, &virtual_key::cose_ed25519())
+                .unwrap()
+                .user_verified
+        );
+    }
+
+    #[test]
+    fn refuses_every_answer_that_proves_nothing() {
+        let query = query();
+        let data = query.client_data.as_slice();
+        let cose = virtual_key::cose_es256();
+        let refused =
+            |assertion: &Assertion| matches!(assertion.check(&query, &cose), Err(KeyError::NotProven { .. }));
+        assert!(refused(&assertion("login.example", 0x01, data, false)));
+        assert!(refused(&assertion(&query.rp_id, 0x04, data, false)));
+        assert!(refused(&assertion(
+            &query.rp_id,
+            0x01,
+            b"another challenge",
+            false
+        )));
+        assert!(refused(&assertion(&query.rp_id, 0x01, data, true)));
+        let good = assertion(&query.rp_id, 0x01, data, false);
+        assert!(good.check(&query, &virtual_key::cose_ed25519()).is_err());
+        assert!(good.check(&query, b"").is_err());
+        let mut other = good.clone();
+        other.credential_id = b"other".as_slice().into();
+        assert!(refused(&other));
+        let mut cut = good;
+        cut.auth_data.0.truncate(20);
+        assert!(matches!(cut.check(&query, &cose), Err(KeyError::Protocol { .. })));
+    }
 }

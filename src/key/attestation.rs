@@ -173,3 +173,83 @@ fn upper_hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::auth_data::AuthData;
+    use crate::key::virtual_key;
+
+    const GOOD: &[u8] = include_bytes!("../../tests/key/fixtures/attestation.der");
+
+    fn statement(
+        format: &str,
+        x5c: &[&[u8]],
+        change: impl FnOnce(&mut Vec<u8>, &mut Attested),
+    ) -> AttestationStatement {
+        let auth_data = virtual_key::auth_data("example.invalid", 0x05, Some(&virtual_key::cose_es256()));
+        let hash = digest(&SHA256, b"client data");
+        let mut signature = virtual_key::sign(&[&auth_data[..], hash.as_ref()].concat());
+        let mut attested = AuthData::parse(&auth_data).unwrap().attested.unwrap();
+        change(&mut signature, &mut attested);
+        let x5c: Vec<Vec<u8>> = x5c.iter().map(|c| c.to_vec()).collect();
+        let raw = Raw {
+            format,
+            algorithm: Some(ES256),
+            signature: &signature,
+            x5c: &x5c,
+        };
+        check(&raw, &auth_data, hash.as_ref(), &attested)
+    }
+
+    #[test]
+    fn verifies_a_batch_attestation_and_computes_thumbprints() {
+        let statement = statement("packed", &[GOOD], |_, _| {});
+        assert!(statement.verified, "{}", statement.note);
+        // By openssl x509 -fingerprint.
+        assert_eq!(
+            statement.thumbprint_sha1.as_deref(),
+            Some("274C7E3B1AB597C59856B2DCA5026FC8E5BD5509")
+        );
+        assert_eq!(
+            statement.thumbprint_sha256.as_deref(),
+            Some("CEE1991DF64A0A80C2CFA60CDE1CAB1FF6B662BCCB205E595209ED68652A3E13")
+        );
+        let json = serde_json::to_string(&statement).unwrap();
+        assert_eq!(
+            serde_json::from_str::<AttestationStatement>(&json).unwrap(),
+            statement
+        );
+    }
+
+    #[test]
+    fn a_certificate_may_leave_the_model_out() {
+        let certificate = include_bytes!("../../tests/key/fixtures/attestation-no-model.der");
+        assert!(statement("packed", &[certificate], |_, _| {}).verified);
+    }
+
+    #[test]
+    fn says_why_it_does_not_verify() {
+        let authority = include_bytes!("../../tests/key/fixtures/attestation-authority.der");
+        let unit = include_bytes!("../../tests/key/fixtures/attestation-other-unit.der");
+        let mut trailing = GOOD.to_vec();
+        trailing.push(0);
+        let note = |format: &str, x5c: &[&[u8]]| {
+            let statement = statement(format, x5c, |_, _| {});
+            assert!(!statement.verified);
+            statement.note
+        };
+        assert!(note("packed", &[authority]).contains("authority"));
+        assert!(note("packed", &[unit]).contains("not one for attestation"));
+        assert!(note("packed", &[b"no certificate"]).contains("cannot be read"));
+        assert!(note("packed", &[&trailing]).contains("cannot be read"));
+        assert!(note("packed", &[&GOOD[..200]]).contains("cannot be read"));
+        assert!(note("packed", &[]).starts_with("Self attestation"));
+        assert!(note("none", &[]).contains("no attestation"));
+        assert!(note("tpm", &[GOOD]).contains("not checked"));
+        let foreign = statement("packed", &[GOOD], |_, attested| attested.aaguid.0[0] = 8);
+        assert!(foreign.note.contains("another model") && !foreign.verified);
+        let forged = statement("packed", &[GOOD], |signature, _| signature[20] ^= 1);
+        assert!(forged.note.contains("does not fit") && !forged.verified);
+    }
+}

@@ -150,3 +150,53 @@ impl AuthData {
         ring::digest::digest(&ring::digest::SHA256, rp_id.as_bytes()).as_ref() == self.rp_id_hash
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::key::virtual_key::{self, CREDENTIAL_ID, MODEL};
+
+    #[test]
+    fn reads_a_new_credential_and_leaves_extensions_alone() {
+        let mut bytes = virtual_key::auth_data("example.invalid", 0x85, Some(&virtual_key::cose_es256()));
+        bytes.extend_from_slice(&[0xA1, 0x61, 0x78, 0xF5]);
+        let data = AuthData::parse(&bytes).unwrap();
+        assert!(data.is_for("example.invalid") && !data.is_for("example.com"));
+        assert!(data.has(USER_PRESENT | USER_VERIFIED));
+        assert_eq!(data.sign_count, 3);
+        let attested = data.attested.unwrap();
+        assert_eq!(attested.aaguid, Aaguid(MODEL));
+        assert_eq!(attested.credential_id, CREDENTIAL_ID);
+        assert_eq!(attested.cose_key, virtual_key::cose_es256());
+        assert_eq!(attested.public_key.algorithm(), -7);
+    }
+
+    #[test]
+    fn refuses_every_cut() {
+        let bytes = virtual_key::auth_data("example.invalid", 0x05, Some(&virtual_key::cose_ed25519()));
+        assert!(AuthData::parse(&bytes).is_ok());
+        for length in 0..bytes.len() {
+            assert!(AuthData::parse(&bytes[..length]).is_err(), "{length}");
+        }
+        let mut long = bytes;
+        long[53..55].copy_from_slice(&[0xFF, 0xFF]);
+        assert!(AuthData::parse(&long).is_err());
+    }
+
+    #[test]
+    fn refuses_keys_of_other_kinds() {
+        for cose in [&[0xA0][..], &[0x01], &virtual_key::cose_es256()[1..]] {
+            assert!(PublicKey::from_cose(cose).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = AuthData::parse(&bytes);
+            let _ = PublicKey::from_cose(&bytes);
+        }
+    }
+}

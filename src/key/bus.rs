@@ -90,7 +90,8 @@ pub trait KeyBus {
     /// Proves that this is the key that holds `identity`, and that it was not reset since; needs a touch.
     ///
     /// A PIN is needed only for keys whose `alwaysUv` is on ([`KeyError::PinRequired`] says so).
-    /// [`KeyError::NotHeld`] means another key, or one that was reset.
+    /// [`KeyError::NotHeld`] means another key, or one that was reset; asked without a PIN, it can also be
+    /// a model that protects every credential by its PIN, so ask again with the PIN before judging.
     fn assert_identity(
         &self,
         key: &SecurityKey,

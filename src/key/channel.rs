@@ -23,6 +23,8 @@ const MAX_MESSAGE: usize = 57 + 128 * 59;
 const STATUS_BUSY: u8 = 0x06;
 const STATUS_BAD_CHANNEL: u8 = 0x0B;
 const STATUS_CANCELLED: u8 = 0x2D;
+/// A key at work on a touch command for this long waits for the touch, whatever it says.
+pub(super) const SURELY_WAITS: Duration = Duration::from_millis(1500);
 /// How often the stop flag is looked at while a key is silent.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -80,6 +82,8 @@ pub struct Call<'a> {
     pub total: Duration,
     /// Set, it ends the command with CANCEL.
     pub stop: &'a AtomicBool,
+    /// Whether the command waits for a touch: some keys never say so, and then we do after a moment.
+    pub expects_touch: bool,
     /// Hears what the key's keepalives say, whenever that changes.
     pub on_event: &'a mut dyn FnMut(KeyEvent),
 }
@@ -364,7 +368,8 @@ impl<P: ReportPipe> Channel<P> {
             }
             heard = timer.now();
             if report[4] == KEEPALIVE && message.is_none() {
-                let event = if report[7] == 2 {
+                let waits = call.expects_touch && heard >= SURELY_WAITS;
+                let event = if report[7] == 2 || waits {
                     KeyEvent::TouchNeeded
                 } else {
                     KeyEvent::Working
@@ -492,6 +497,7 @@ pub fn exercise(bytes: &[u8]) {
         let mut call = Call {
             total: Duration::from_secs(35),
             stop: &AtomicBool::new(false),
+            expects_touch: false,
             on_event: &mut |_| {},
         };
         if let Ok(body) = channel.cbor(0x04, &[], &mut call) {
@@ -501,3 +507,6 @@ pub fn exercise(bytes: &[u8]) {
     let _ = super::info::parse(bytes);
     let _ = super::auth_data::AuthData::parse(bytes);
 }
+
+#[cfg(test)]
+pub(super) mod tests;

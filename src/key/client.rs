@@ -20,7 +20,7 @@ use crate::secret::Pin;
 use crate::worker::{Launcher, WorkerError};
 
 /// Time for operations without a touch: start, permission to open the node, a dozen exchanges.
-const PLAIN: Duration = Duration::from_secs(15);
+const PLAIN: Duration = Duration::from_secs(20);
 /// Time for operations with a touch: the child gives up at 35 s by itself and tells the key.
 const TOUCH: Duration = Duration::from_secs(50);
 

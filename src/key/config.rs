@@ -105,14 +105,16 @@ pub(super) fn apply(
             }));
         }
     }
-    let protocol = pin::ready_for_pin(session, &info)?;
-    let token = session.library(protocol, PLAIN, Effect::Nothing, |key| {
-        key.get_pinuv_auth_token_with_permission(pin.expose(), Permission::AuthenticatorConfiguration)
-            .map(|token| Secret::new(token.key))
+    let ask = pin::ready_for_pin(session, &info)?;
+    let applied = pin::with_token(&info, |protocol| {
+        let token = session.library(protocol, PLAIN, Effect::Nothing, |key| {
+            key.get_pinuv_auth_token_with_permission(pin.expose(), Permission::AuthenticatorConfiguration)
+                .map(|token| Secret::new(token.key))
+        })?;
+        let body = setting.body(protocol, token.expose());
+        session.exchange(AUTHENTICATOR_CONFIG, &body, Effect::Unknown)
     });
-    let token = pin::count_attempts(session, protocol, token)?;
-    let body = setting.body(protocol, token.expose());
-    session.exchange(AUTHENTICATOR_CONFIG, &body, Effect::Unknown)?;
+    pin::count_attempts(session, ask, applied)?;
     let after = session
         .identify()
         .map_err(|error| error.with_effect(Effect::Unknown))?;

@@ -130,32 +130,33 @@ pub(super) fn make(
     pin::check_length(pin)?;
     let info = session.identify()?;
     let ask = pin::ready_for_pin(session, &info)?;
-    let protocol = info.pin_protocol().unwrap_or(ask);
     let user = PublicKeyCredentialUserEntity::new(
         Some(new.user.id.as_slice()),
         Some(&new.user.name),
         Some(&new.user.display_name),
     );
     let extensions = new.extensions(&info);
-    let made = session.library(protocol, TOUCH, Effect::Unknown, |key| {
-        let mut args = MakeCredentialArgsBuilder::new(&new.rp_id, new.client_data.as_slice())
-            .pin(pin.expose())
-            .user_entity(&user);
-        for key_type in new.key_types() {
-            args = args.key_type(key_type);
-        }
-        for id in &new.exclude {
-            args = args.exclude_authenticator(id.as_slice());
-        }
-        if new.discoverable {
-            args = args.resident_key();
-        }
-        if !extensions.is_empty() {
-            args = args.extensions(&extensions);
-        }
-        key.make_credential_with_args(&args.build())
+    let made = pin::with_token(&info, |protocol| {
+        session.library(protocol, TOUCH, Effect::Unknown, |key| {
+            let mut args = MakeCredentialArgsBuilder::new(&new.rp_id, new.client_data.as_slice())
+                .pin(pin.expose())
+                .user_entity(&user);
+            for key_type in new.key_types() {
+                args = args.key_type(key_type);
+            }
+            for id in &new.exclude {
+                args = args.exclude_authenticator(id.as_slice());
+            }
+            if new.discoverable {
+                args = args.resident_key();
+            }
+            if !extensions.is_empty() {
+                args = args.extensions(&extensions);
+            }
+            key.make_credential_with_args(&args.build())
+        })
     });
-    let made = pin::count_attempts(session, ask, made)?;
+    let (_, made) = pin::count_attempts(session, ask, made)?;
     let raw = Raw {
         format: &made.fmt,
         // The library gives 0 for an absent algorithm; 0 is reserved (RFC 9053).
@@ -223,4 +224,96 @@ fn attestation_object(raw: &Raw<'_>, auth_data: &[u8]) -> Vec<u8> {
         ("attStmt".into(), Value::Map(statement)),
         ("authData".into(), Value::Bytes(auth_data.to_vec())),
     ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::identity;
+    use crate::key::info::tests::plain_info;
+    use crate::key::virtual_key;
+
+    fn new() -> NewCredential {
+        let user = UserEntity {
+            id: b"user".as_slice().into(),
+            name: "user".into(),
+            display_name: "User".into(),
+        };
+        identity::request(user, b"challenge".as_slice().into())
+    }
+
+    fn made(rp_id: &str, flags: u8) -> Result<Credential, KeyError> {
+        let auth_data = virtual_key::auth_data(rp_id, flags, Some(&virtual_key::cose_es256()));
+        let hash = digest(&SHA256, b"challenge");
+        let signature = virtual_key::sign(&[&auth_data[..], hash.as_ref()].concat());
+        let leaf = include_bytes!("../../tests/key/fixtures/attestation.der").to_vec();
+        let raw = Raw {
+            format: "packed",
+            algorithm: Some(ES256),
+            signature: &signature,
+            x5c: &[leaf],
+        };
+        read(&new(), &auth_data, &raw)
+    }
+
+    #[test]
+    fn reads_what_was_made() {
+        let credential = made(identity::RP_ID, 0x05).unwrap();
+        assert_eq!(credential.id.as_slice(), virtual_key::CREDENTIAL_ID);
+        assert_eq!(credential.algorithm, ES256);
+        assert!(credential.attestation.verified);
+        let object = cbor::read_map(credential.attestation_object.as_slice()).unwrap();
+        let names: Vec<_> = object.iter().filter_map(|(k, _)| k.as_text()).collect();
+        assert_eq!(names, ["fmt", "attStmt", "authData"]);
+        let json = serde_json::to_string(&credential).unwrap();
+        assert_eq!(serde_json::from_str::<Credential>(&json).unwrap(), credential);
+    }
+
+    #[test]
+    fn refuses_a_credential_without_touch_pin_or_relying_party() {
+        assert!(matches!(
+            made("other.invalid", 0x05),
+            Err(KeyError::NotProven { .. })
+        ));
+        assert!(matches!(
+            made(identity::RP_ID, 0x01),
+            Err(KeyError::NotProven { .. })
+        ));
+        assert!(matches!(
+            made(identity::RP_ID, 0x04),
+            Err(KeyError::NotProven { .. })
+        ));
+    }
+
+    #[test]
+    fn asks_only_for_extensions_that_the_key_has_and_in_canonical_order() {
+        let wish = NewCredential {
+            hmac_secret: true,
+            cred_protect: Some(3),
+            ..new()
+        };
+        assert!(wish.extensions(&plain_info()).is_empty());
+        let info = KeyInfo {
+            extensions: vec!["hmac-secret".into(), "credProtect".into()],
+            ..plain_info()
+        };
+        let names: Vec<String> = wish.extensions(&info).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["credProtect", "hmac-secret"]);
+    }
+
+    #[test]
+    fn refuses_requests_that_no_key_takes() {
+        assert_eq!(new().check(), Ok(()));
+        let mut long = new();
+        long.user.name = "x".repeat(65);
+        assert!(long.check().is_err());
+        let mut empty = new();
+        empty.user.id = Blob(Vec::new());
+        assert!(empty.check().is_err());
+        let foreign = NewCredential {
+            algorithms: vec![-257],
+            ..new()
+        };
+        assert!(foreign.check().is_err());
+    }
 }

@@ -265,3 +265,156 @@ fn is_fido(descriptor: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const FIDO: &[u8] = &[0x06, 0xD0, 0xF1, 0x09, 0x01, 0xA1, 0x01, 0xC0];
+    const KEYBOARD: &[u8] = &[0x05, 0x01, 0x09, 0x06, 0xA1, 0x01, 0xC0];
+
+    /// A sysfs tree with what is plugged in.
+    struct Tree(TempDir);
+
+    impl Tree {
+        fn new() -> Self {
+            let tree = Self(TempDir::new().unwrap());
+            fs::create_dir_all(tree.path("class/hidraw")).unwrap();
+            tree.write("devices/pci0/usb1/busnum", "1\n");
+            tree.write("devices/pci0/usb1/devnum", "1\n");
+            tree
+        }
+
+        fn path(&self, path: &str) -> PathBuf {
+            self.0.path().join(path)
+        }
+
+        fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+            fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+            fs::write(self.path(path), bytes).unwrap();
+        }
+
+        fn plug(&self, port: &str, devnum: u16, product: &str) {
+            let usb = format!("devices/pci0/usb1/{port}");
+            self.write(&format!("{usb}/busnum"), "1\n");
+            self.write(&format!("{usb}/devnum"), format!("{devnum}\n"));
+            self.write(&format!("{usb}/idVendor"), "1209\n");
+            self.write(&format!("{usb}/idProduct"), "0001\n");
+            self.write(&format!("{usb}/product"), format!("{product}\n"));
+            self.write(&format!("{usb}/serial"), "SAME\n");
+        }
+
+        fn interface(&self, port: &str, number: u32, descriptor: &[u8]) {
+            let hid = format!("devices/pci0/usb1/{port}/{port}:1.{number}/0003:1209:0001.{number:04}");
+            self.write(&format!("{hid}/report_descriptor"), descriptor);
+            let entry = self.path(&format!("class/hidraw/hidraw{number}"));
+            fs::create_dir_all(&entry).unwrap();
+            symlink(self.path(&hid), entry.join("device")).unwrap();
+        }
+
+        fn scan(&self) -> Result<Vec<SecurityKey>, KeyError> {
+            scan(&SysRoot::new(self.0.path()))
+        }
+    }
+
+    #[test]
+    fn counts_by_usb_device_and_orders_by_port() {
+        let tree = Tree::new();
+        tree.plug("1-4", 9, "Key B");
+        tree.interface("1-4", 5, FIDO);
+        tree.plug("1-2", 7, "Key A");
+        tree.interface("1-2", 3, FIDO);
+        tree.interface("1-2", 2, KEYBOARD);
+        tree.interface("1-2", 1, FIDO);
+        tree.plug("1-3", 8, "Keyboard");
+        tree.interface("1-3", 4, KEYBOARD);
+        let keys = tree.scan().unwrap();
+        assert_eq!(keys.len(), 2);
+        let key = &keys[0];
+        assert_eq!(key.port.as_str(), "1-2");
+        assert_eq!((key.busnum, key.devnum, key.vid, key.pid), (1, 7, 0x1209, 1));
+        assert_eq!(
+            (key.node.as_str(), key.product.as_str()),
+            ("/dev/hidraw1", "Key A")
+        );
+        assert_eq!(key.serial.as_deref(), Some("SAME"));
+        assert_eq!(keys[1].port.as_str(), "1-4");
+        assert_eq!(
+            sole(keys),
+            Err(KeyError::SeveralKeys {
+                names: vec!["Key A on port 1-2".into(), "Key B on port 1-4".into()]
+            })
+        );
+    }
+
+    #[test]
+    fn tells_no_key_from_no_hidraw() {
+        let tree = Tree::new();
+        assert_eq!(sole_key(&SysRoot::new(tree.0.path())), Err(KeyError::NoKey));
+        fs::remove_dir(tree.path("class/hidraw")).unwrap();
+        assert!(matches!(tree.scan(), Err(KeyError::NoHidraw { .. })));
+    }
+
+    #[test]
+    fn a_replug_is_the_same_port_and_another_devnum() {
+        let tree = Tree::new();
+        tree.plug("1-2", 7, "Key");
+        tree.interface("1-2", 0, FIDO);
+        let before = tree.scan().unwrap().remove(0);
+        assert!(before.same_plug(&before) && !before.came_back_as(&before));
+        tree.plug("1-2", 8, "Key");
+        let after = tree.scan().unwrap().remove(0);
+        assert!(!after.same_plug(&before) && after.came_back_as(&before));
+        tree.write("devices/pci0/usb1/1-2/idProduct", "0002\n");
+        assert!(!tree.scan().unwrap().remove(0).came_back_as(&before));
+    }
+
+    #[test]
+    fn device_texts_are_escaped_and_cut() {
+        let tree = Tree::new();
+        tree.plug(
+            "1-2",
+            7,
+            &format!("\u{1b}[31m\u{202e}K\u{e9}y{}", "x".repeat(200)),
+        );
+        tree.interface("1-2", 0, FIDO);
+        let product = tree.scan().unwrap().remove(0).product;
+        assert!(product.starts_with("?[31m?K\u{e9}yx"), "{product}");
+        assert_eq!(product.chars().count(), MAX_TEXT + 1);
+    }
+
+    #[test]
+    fn half_a_device_is_no_key() {
+        let tree = Tree::new();
+        tree.plug("1-2", 7, "Key");
+        tree.interface("1-2", 0, FIDO);
+        fs::remove_file(tree.path("devices/pci0/usb1/1-2/idVendor")).unwrap();
+        tree.plug("1-3", 8, "Key");
+        tree.interface("1-3", 1, &[0_u8; 5000]);
+        tree.write("class/hidraw/hidrawx/device", "");
+        assert_eq!(tree.scan(), Ok(vec![]));
+    }
+
+    #[test]
+    fn reads_usage_pages_of_every_item_size() {
+        assert!(is_fido(&[0x06, 0xD0, 0xF1]));
+        assert!(is_fido(&[0x07, 0xD0, 0xF1, 0x00, 0x00]));
+        // The number inside a long item or another item is no usage page.
+        assert!(!is_fido(&[0xFE, 0x03, 0x00, 0x06, 0xD0, 0xF1]));
+        assert!(!is_fido(&[0x0A, 0xD0, 0xF1]));
+        assert!(!is_fido(&[0x06, 0xD0]));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_descriptors_never_panic(bytes: Vec<u8>) {
+            let _ = is_fido(&bytes);
+        }
+    }
+}

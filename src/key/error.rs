@@ -301,3 +301,93 @@ pub(super) fn of_status(code: u8, effect: Effect) -> KeyError {
         code => KeyError::Status { code, effect },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every() -> Vec<KeyError> {
+        let effect = Effect::Unknown;
+        let text = || "x".to_owned();
+        vec![
+            KeyError::NoKey,
+            KeyError::SeveralKeys {
+                names: vec![text(), text()],
+            },
+            KeyError::NoHidraw { reason: text() },
+            KeyError::NoAccess { node: text() },
+            KeyError::Vanished {
+                port: UsbPort::new("1-2"),
+                effect,
+            },
+            KeyError::Mute { effect },
+            KeyError::Busy,
+            KeyError::OtherModel {
+                expected: Aaguid([0; 16]),
+                found: Aaguid([1; 16]),
+            },
+            KeyError::WindowPassed,
+            KeyError::ResetIncomplete,
+            KeyError::PinText(PinTextError::Nul),
+            KeyError::PinWrong {
+                retries_left: Some(7),
+            },
+            KeyError::PinBlocked,
+            KeyError::PinPaused,
+            KeyError::PinNotSet,
+            KeyError::PinAlreadySet,
+            KeyError::PinRefused,
+            KeyError::PinChangeForced,
+            KeyError::PinRequired,
+            KeyError::NoTouch,
+            KeyError::Refused,
+            KeyError::Cancelled { effect },
+            KeyError::NotHeld,
+            KeyError::AlreadyHeld,
+            KeyError::NotProven { reason: text() },
+            KeyError::StoreFull,
+            KeyError::Unsupported { what: text() },
+            KeyError::Unfit(Unfit::NoPin),
+            KeyError::Protocol {
+                detail: text(),
+                effect,
+            },
+            KeyError::Status { code: 0x7F, effect },
+            KeyError::Worker {
+                reason: text(),
+                effect,
+            },
+        ]
+    }
+
+    #[test]
+    fn every_message_and_hint_is_full_sentences_and_survives_json() {
+        for error in every() {
+            let message = error.to_string();
+            let first = message.chars().next().unwrap();
+            assert!(first.is_uppercase() || first.is_ascii_digit(), "{message}");
+            // A list comes last, after a colon and without a full stop.
+            let ends = message.ends_with('.') || matches!(error, KeyError::SeveralKeys { .. });
+            assert!(ends && !message.contains("  "), "{message}");
+            assert!(error.hint().ends_with('.'), "{message}");
+            let json = serde_json::to_string(&error).unwrap();
+            assert_eq!(serde_json::from_str::<KeyError>(&json).unwrap(), error);
+        }
+    }
+
+    #[test]
+    fn says_that_nothing_changed_only_where_that_is_known() {
+        for error in every() {
+            let known = error.clone().with_effect(Effect::Nothing);
+            let differs = error.effect() != known.effect();
+            assert_eq!(differs, error.to_string() != known.to_string(), "{error}");
+        }
+        assert_eq!(
+            KeyError::PinWrong {
+                retries_left: Some(1)
+            }
+            .to_string(),
+            "The key says that the PIN is wrong. It allows one more attempt."
+        );
+    }
+}

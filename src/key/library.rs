@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use ctap_hid_fido2::{FidoKeyHid, FidoKeyHidFactory, HidParam, LibCfg};
 
 use super::bus::KeyEvent;
+use super::channel::SURELY_WAITS;
 use super::device::UsbPort;
 use super::error::{Effect, KeyError, of_status};
 
@@ -50,17 +51,13 @@ impl TouchLine {
         });
         Ok(Self(receiver))
     }
-
-    /// A listener that hears nothing.
-    #[cfg(test)]
-    fn deaf() -> Self {
-        Self(mpsc::channel().1)
-    }
 }
 
 /// How one call of the library is followed.
 pub(super) struct Follow<'a> {
     pub(super) total: Duration,
+    /// Whether the command waits for a touch.
+    pub(super) expects_touch: bool,
     /// What it means when that time has passed.
     pub(super) late: KeyError,
     pub(super) stop: &'a AtomicBool,
@@ -105,52 +102,12 @@ impl Library {
         follow: &mut Follow<'_>,
         work: impl FnOnce(&FidoKeyHid) -> Result<T, E> + Send,
     ) -> Result<T, KeyError> {
-        let (sender, done) = mpsc::channel();
-        // What an earlier command asked for is over.
-        while follow.touch.0.try_recv().is_ok() {}
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let _ = sender.send(work(&self.key).map_err(|e| read_error(&e)));
-            });
-            let started = Instant::now();
-            let mut told_to_stop: Option<KeyError> = None;
-            loop {
-                while follow.touch.0.try_recv().is_ok() {
-                    (follow.on_event)(KeyEvent::TouchNeeded);
-                }
-                if told_to_stop.is_none() {
-                    let stop = follow.stop.load(Ordering::Relaxed);
-                    if stop || started.elapsed() >= follow.total {
-                        // The library's own handle is blocked; CANCEL from another one works as well.
-                        let _ = self.send_cancel();
-                        told_to_stop = Some(if stop {
-                            KeyError::Cancelled {
-                                effect: Effect::Nothing,
-                            }
-                        } else {
-                            follow.late.clone()
-                        });
-                    }
-                }
-                match done.recv_timeout(Duration::from_millis(50)) {
-                    Ok(Ok(value)) => return Ok(value),
-                    Ok(Err(failure)) => {
-                        return Err(match told_to_stop {
-                            Some(why) if failure == Failure::Status(0x2D) => why,
-                            _ => failure.into_key_error(&self.port, effect),
-                        });
-                    }
-                    Err(RecvTimeoutError::Timeout) => {}
-                    // The library panicked at what the key sent.
-                    Err(RecvTimeoutError::Disconnected) => {
-                        return Err(KeyError::Protocol {
-                            detail: "an answer that cannot be read".into(),
-                            effect,
-                        });
-                    }
-                }
-            }
-        })
+        let run = || work(&self.key).map_err(|e| read_error(&e));
+        // The library's own handle is blocked meanwhile; CANCEL from another one works as well.
+        let cancel = || {
+            let _ = self.send_cancel();
+        };
+        follow_call(&self.port, effect, follow, cancel, run)
     }
 
     fn send_cancel(&self) -> std::io::Result<()> {
@@ -159,6 +116,60 @@ impl Library {
         report[5] = 0x91;
         File::options().write(true).open(&self.node)?.write_all(&report)
     }
+}
+
+/// Runs `work` in a thread of its own; passes on what it tells, and calls `cancel` once when it must end.
+fn follow_call<T: Send>(
+    port: &UsbPort,
+    effect: Effect,
+    follow: &mut Follow<'_>,
+    cancel: impl Fn(),
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, KeyError> {
+    // What an earlier command asked for is over.
+    while follow.touch.0.try_recv().is_ok() {}
+    std::thread::scope(|scope| {
+        let (sender, done) = mpsc::channel();
+        let thread = scope.spawn(move || sender.send(work()));
+        let started = Instant::now();
+        let mut told_touch = false;
+        let mut told_to_stop: Option<KeyError> = None;
+        loop {
+            let hears = follow.touch.0.try_recv().is_ok();
+            // Some keys never say that they wait.
+            let waits = follow.expects_touch && started.elapsed() >= SURELY_WAITS;
+            if (hears || waits) && !told_touch {
+                told_touch = true;
+                (follow.on_event)(KeyEvent::TouchNeeded);
+            }
+            let stop = follow.stop.load(Ordering::Relaxed);
+            if told_to_stop.is_none() && (stop || started.elapsed() >= follow.total) {
+                cancel();
+                told_to_stop = Some(if stop {
+                    KeyError::Cancelled {
+                        effect: Effect::Nothing,
+                    }
+                } else {
+                    follow.late.clone()
+                });
+            }
+            match done.recv_timeout(Duration::from_millis(50)) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(failure)) => {
+                    return Err(match told_to_stop {
+                        Some(why) if failure == Failure::Status(0x2D) => why,
+                        _ => failure.into_key_error(port, effect),
+                    });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // The library panicked at what the key sent (where a panic does not end the process).
+                Err(RecvTimeoutError::Disconnected) => {
+                    let _ = thread.join();
+                    return Err(Failure::Unreadable.into_key_error(port, effect));
+                }
+            }
+        }
+    })
 }
 
 /// What the library's error text means.
@@ -224,8 +235,75 @@ mod tests {
         assert_eq!(read("response_status err = 0x"), Failure::Unreadable);
     }
 
+    /// Follows `work`, which may wait for CANCEL.
+    fn run(
+        total: Duration,
+        stop: bool,
+        touch: bool,
+        work: impl FnOnce(&AtomicBool) -> Result<u8, Failure> + Send,
+    ) -> (Result<u8, KeyError>, Vec<KeyEvent>) {
+        let (sender, receiver) = mpsc::channel();
+        let cancelled = AtomicBool::new(false);
+        let mut events = Vec::new();
+        let result = follow_call(
+            &UsbPort::new("1-2"),
+            Effect::Unknown,
+            &mut Follow {
+                total,
+                expects_touch: true,
+                late: KeyError::NoTouch,
+                stop: &AtomicBool::new(stop),
+                touch: &TouchLine(receiver),
+                on_event: &mut |event| events.push(event),
+            },
+            || cancelled.store(true, Ordering::Relaxed),
+            || {
+                if touch {
+                    sender.send(()).unwrap();
+                    std::thread::sleep(Duration::from_millis(120));
+                }
+                work(&cancelled)
+            },
+        );
+        (result, events)
+    }
+
+    fn await_cancel(cancelled: &AtomicBool, last: Result<u8, Failure>) -> Result<u8, Failure> {
+        while !cancelled.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        last
+    }
+
     #[test]
-    fn a_deaf_listener_hears_nothing() {
-        assert!(TouchLine::deaf().0.try_recv().is_err());
+    fn passes_on_the_result_and_the_wish_for_a_touch() {
+        let long = Duration::from_secs(30);
+        assert_eq!(run(long, false, false, |_| Ok(7)), (Ok(7), vec![]));
+        assert_eq!(
+            run(long, false, true, |_| Ok(7)),
+            (Ok(7), vec![KeyEvent::TouchNeeded])
+        );
+        let refused = run(long, false, false, |_| Err(Failure::Status(0x27))).0;
+        assert_eq!(refused, Err(KeyError::Refused));
+    }
+
+    #[test]
+    fn cancels_at_the_deadline_and_on_request() {
+        let cancelled = |c: &AtomicBool| await_cancel(c, Err(Failure::Status(0x2D)));
+        let short = Duration::from_millis(20);
+        assert_eq!(run(short, false, false, cancelled).0, Err(KeyError::NoTouch));
+        let effect = Effect::Nothing;
+        assert_eq!(
+            run(Duration::from_secs(30), true, false, cancelled).0,
+            Err(KeyError::Cancelled { effect })
+        );
+        // The key had just finished: that is what counts.
+        assert_eq!(run(short, false, false, |c| await_cancel(c, Ok(7))).0, Ok(7));
+    }
+
+    #[test]
+    fn a_panic_of_the_library_is_a_failure_of_the_key() {
+        let result = run(Duration::from_secs(30), false, false, |_| panic!("odd bytes")).0;
+        assert!(matches!(result, Err(KeyError::Protocol { .. })), "{result:?}");
     }
 }

@@ -1,4 +1,9 @@
 //! What a worker can be asked to do with one key: request, answer and failure as JSON, PINs as its secret.
+//!
+//! `glasskey worker key` can be driven by hand with the frames of [`crate::worker::frame`]: a request such as
+//! `{"key":{"port":"1-2","busnum":1,"devnum":4,"vid":0,"pid":0,"product":"","serial":null,
+//! "node":"/dev/hidraw0"},"operation":"identify"}`, then a secret: each PIN with its length in one byte in
+//! front, possibly none. Keep its input open: the end of the input is the sign to stop.
 
 use std::process::ExitCode;
 use std::sync::Arc;

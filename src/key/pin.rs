@@ -123,7 +123,7 @@ fn is_protocol_trouble(error: &KeyError) -> bool {
 }
 
 /// Does `work` with the preferred PIN protocol, and once more with 1 where 2 is listed but does not work.
-fn with_protocol<T>(
+pub(super) fn with_protocol<T>(
     info: &KeyInfo,
     mut work: impl FnMut(u8) -> Result<T, KeyError>,
 ) -> Result<(u8, T), KeyError> {
@@ -137,6 +137,21 @@ fn with_protocol<T>(
     }
 }
 
+/// Does `work`, which fetches a token and uses it, and once more if the token did not live long enough.
+///
+/// Some keys forget a token that was not used for a while. The right PIN costs no attempt.
+pub(super) fn with_token<T>(
+    info: &KeyInfo,
+    mut work: impl FnMut(u8) -> Result<T, KeyError>,
+) -> Result<(u8, T), KeyError> {
+    match with_protocol(info, &mut work) {
+        Err(KeyError::Status {
+            code: 0x33 | 0x38, ..
+        }) => with_protocol(info, work),
+        other => other,
+    }
+}
+
 /// Refuses a key that has no PIN, wants a new one, or accepts none now; returns the protocol for questions.
 pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result<u8, KeyError> {
     if !info.pin_set() {
@@ -146,8 +161,7 @@ pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result
     if info.force_pin_change {
         return Err(KeyError::PinChangeForced);
     }
-    let protocol = info.pin_protocol().ok_or(KeyError::Unfit(Unfit::NoPinProtocol))?;
-    let retries = session.retries(protocol)?;
+    let (protocol, retries) = with_protocol(info, |protocol| session.retries(protocol))?;
     if retries.left == 0 {
         return Err(KeyError::PinBlocked);
     }

@@ -15,7 +15,7 @@ const GET_INFO: u8 = 0x04;
 const RESET: u8 = 0x07;
 
 /// Longest time for an exchange without a touch.
-pub(super) const PLAIN: Duration = Duration::from_secs(5);
+pub(super) const PLAIN: Duration = Duration::from_secs(8);
 /// Longest time for a command with a touch: keys give up at 30 s.
 pub const TOUCH: Duration = Duration::from_secs(35);
 
@@ -29,6 +29,7 @@ pub fn identify<P: ReportPipe>(
     let mut quiet = Call {
         total,
         stop: call.stop,
+        expects_touch: false,
         on_event: &mut |_| {},
     };
     match channel.cbor(GET_INFO, &[], &mut quiet) {
@@ -80,4 +81,120 @@ pub fn reset<P: ReportPipe>(
         return Err(KeyError::ResetIncomplete);
     }
     Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use ciborium::Value;
+
+    use super::*;
+    use crate::key::bus::KeyEvent;
+    use crate::key::cbor;
+    use crate::key::channel::{Limits, Report, tests as script};
+
+    const MODEL: [u8; 16] = [7; 16];
+
+    fn info(pin: bool, extra: Vec<(Value, Value)>) -> Vec<u8> {
+        let mut map = vec![
+            (1.into(), Value::Array(vec!["FIDO_2_1".into()])),
+            (3.into(), Value::Bytes(MODEL.to_vec())),
+            (4.into(), Value::Map(vec![("clientPin".into(), pin.into())])),
+        ];
+        map.extend(extra);
+        [vec![0x00], cbor::write(&Value::Map(map))].concat()
+    }
+
+    /// Resets a key that answers the reset with `reset`, and has a PIN afterwards or not.
+    fn run(
+        reset_answer: &[u8],
+        pin_after: bool,
+        extra: &[(Value, Value)],
+        expected: [u8; 16],
+    ) -> (Result<KeyInfo, KeyError>, Vec<u8>, Vec<KeyEvent>) {
+        let mut done = false;
+        let pipe = script::key(|message: &[u8]| -> Vec<Report> {
+            let cbor = |payload: &[u8]| script::report(script::ID, 0x90, payload);
+            if message[0] == GET_INFO {
+                return cbor(&info(!done || pin_after, extra.to_vec()));
+            }
+            done = true;
+            [script::report(script::ID, 0xBB, &[2]), cbor(reset_answer)].concat()
+        });
+        let mut events = Vec::new();
+        let stop = AtomicBool::new(false);
+        let mut channel = Channel::open(pipe, Limits::default()).unwrap();
+        let mut call = Call {
+            total: TOUCH,
+            stop: &stop,
+            expects_touch: true,
+            on_event: &mut |event| events.push(event),
+        };
+        let result = reset(&mut channel, &UsbPort::new("1-2"), Aaguid(expected), &mut call);
+        let sent = channel
+            .into_pipe()
+            .log
+            .iter()
+            .filter(|(command, _)| *command == 0x90)
+            .map(|(_, message)| message[0])
+            .collect();
+        (result, sent, events)
+    }
+
+    #[test]
+    fn sends_getinfo_reset_and_nothing_else_before_it() {
+        let (result, sent, events) = run(&[0x00], false, &[], MODEL);
+        assert!(!result.unwrap().pin_set());
+        assert_eq!(sent, [GET_INFO, RESET, GET_INFO]);
+        assert_eq!(events, [KeyEvent::TouchNeeded]);
+    }
+
+    #[test]
+    fn never_erases_another_model() {
+        let (result, sent, _) = run(&[0x00], false, &[], [8; 16]);
+        assert_eq!(
+            result,
+            Err(KeyError::OtherModel {
+                expected: Aaguid([8; 16]),
+                found: Aaguid(MODEL)
+            })
+        );
+        assert_eq!(sent, [GET_INFO]);
+    }
+
+    #[test]
+    fn refuses_a_key_that_resets_elsewhere_before_anything_is_erased() {
+        let nfc = [(0x1A.into(), Value::Array(vec!["nfc".into()]))];
+        let (result, sent, _) = run(&[0x00], false, &nfc, MODEL);
+        assert!(matches!(
+            result,
+            Err(KeyError::Unfit(Unfit::ResetNotOverUsb { .. }))
+        ));
+        assert_eq!(sent, [GET_INFO]);
+    }
+
+    #[test]
+    fn tells_the_refusals_apart() {
+        let refusal = |code: u8| run(&[code], true, &[], MODEL).0.unwrap_err();
+        assert_eq!(refusal(0x30), KeyError::WindowPassed);
+        assert_eq!(refusal(0x27), KeyError::Refused);
+        assert!(matches!(refusal(0x2D), KeyError::Cancelled { .. }));
+        assert_eq!(refusal(0x2F), KeyError::NoTouch);
+        assert_eq!(refusal(0x3A), KeyError::NoTouch);
+        assert!(matches!(refusal(0x01), KeyError::Unsupported { .. }));
+        assert_eq!(
+            refusal(0x7F),
+            KeyError::Status {
+                code: 0x7F,
+                effect: Effect::Unknown
+            }
+        );
+    }
+
+    #[test]
+    fn believes_a_reset_only_when_the_pin_is_gone() {
+        let (result, _, _) = run(&[0x00], true, &[], MODEL);
+        assert_eq!(result, Err(KeyError::ResetIncomplete));
+    }
 }

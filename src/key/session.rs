@@ -52,6 +52,7 @@ impl Session<'_> {
         let mut call = Call {
             total: PLAIN,
             stop: self.stop,
+            expects_touch: false,
             on_event: &mut *self.on_event,
         };
         reset::identify(&mut channel, &self.port, &mut call).map_err(|error| match error {
@@ -66,6 +67,7 @@ impl Session<'_> {
         let mut call = Call {
             total: reset::TOUCH,
             stop: self.stop,
+            expects_touch: true,
             on_event: &mut *self.on_event,
         };
         reset::reset(&mut channel, &self.port, expected, &mut call)
@@ -77,6 +79,7 @@ impl Session<'_> {
         let mut call = Call {
             total: PLAIN,
             stop: self.stop,
+            expects_touch: false,
             on_event: &mut *self.on_event,
         };
         channel
@@ -103,9 +106,11 @@ impl Session<'_> {
         work: impl FnOnce(&FidoKeyHid) -> Result<T, E> + Send,
     ) -> Result<T, KeyError> {
         let library = Library::open(&self.node, &self.port, protocol)?;
+        let expects_touch = total > PLAIN;
         let mut follow = Follow {
             total,
-            late: if total > PLAIN {
+            expects_touch,
+            late: if expects_touch {
                 KeyError::NoTouch
             } else {
                 KeyError::Mute { effect }

@@ -1,0 +1,218 @@
+//! What runs inside a guest: `KeyClient` against the one key that is plugged in, through a real kernel.
+//!
+//! Not part of an ordinary run: `KEY_WORKER` names the program, the key is reset and has just been plugged in,
+//! and somebody (or the bench) touches it whenever it asks.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use glasskey::id::{CeremonyId, LabelId};
+use glasskey::key::{
+    Configuration, CredentialQuery, Effect, KeyBus as _, KeyClient, KeyError, KeyEvent, KeyInfo,
+    NewCredential, SecurityKey, SysRoot, Watch, identity,
+};
+use glasskey::secret::Pin;
+use glasskey::worker::Launcher;
+
+fn client() -> KeyClient {
+    let program = std::env::var_os("KEY_WORKER").unwrap();
+    KeyClient::new(Launcher::program(program), SysRoot::default())
+}
+
+fn pin(text: &str) -> Pin {
+    Pin::new(text.to_owned())
+}
+
+#[test]
+#[ignore = "erases the key that is plugged in; runs inside a guest of the bench"]
+fn a_key_s_whole_life() {
+    let client = client();
+    let cancel = AtomicBool::new(false);
+    let mut events = Vec::new();
+    let mut on_event = |event| events.push(event);
+    let mut watch = Watch {
+        cancel: &cancel,
+        on_event: &mut on_event,
+    };
+    let watch = &mut watch;
+    let key = client.sole_key().unwrap();
+    let before = client.identify(&key, watch).unwrap();
+    let info = client.reset(&key, before.aaguid, watch).unwrap();
+    assert!(!info.pin_set());
+
+    pins(&client, &key, &info, watch);
+    credentials(&client, &key, watch);
+    if info.has("authnrCfg") && info.option("alwaysUv") == Some(false) {
+        always_uv(&client, &key, watch);
+    }
+    assert!(events.contains(&KeyEvent::TouchNeeded), "{events:?}");
+}
+
+/// PIN after all of it.
+const LAST_PIN: &str = "7391 0246";
+
+fn pins(client: &KeyClient, key: &SecurityKey, info: &KeyInfo, watch: &mut Watch<'_>) {
+    let (first, second, wrong) = (pin("482913"), pin(LAST_PIN), pin("000000"));
+    assert_eq!(client.prove_pin(key, &first, watch), Err(KeyError::PinNotSet));
+    assert!(matches!(
+        client.set_pin(key, &pin("123"), watch),
+        Err(KeyError::PinText(_))
+    ));
+    let set = client.set_pin(key, &first, watch).unwrap();
+    assert_eq!(Some(set.protocol), info.pin_protocol());
+    assert_eq!(
+        client.set_pin(key, &first, watch).map(drop),
+        Err(KeyError::PinAlreadySet)
+    );
+    let proof = client.prove_pin(key, &first, watch).unwrap();
+    let Err(KeyError::PinWrong { retries_left }) = client.prove_pin(key, &wrong, watch) else {
+        panic!("a wrong PIN was accepted");
+    };
+    assert_eq!(retries_left, Some(proof.retries - 1));
+    assert_eq!(client.prove_pin(key, &first, watch).unwrap(), proof);
+    client.change_pin(key, &first, &second, watch).unwrap();
+    assert_eq!(
+        client.prove_pin(key, &second, watch).unwrap().retries,
+        proof.retries
+    );
+
+    if info.has("authnrCfg") {
+        let setting = Configuration::MinPinLength(6);
+        let after = client.configure(key, &second, &setting, watch).unwrap();
+        assert_eq!(after.min_pin_length, 6);
+    }
+}
+
+fn credentials(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
+    let second = pin(LAST_PIN);
+    let user = identity::user(
+        &CeremonyId::draw(&mut |b| b.fill(7)),
+        &LabelId::draw(&mut |b| b.fill(7)),
+    );
+    let made = client.make_identity(key, &second, &user, watch).unwrap();
+    assert!(made.attestation.verified, "{}", made.attestation.note);
+    let proven = client.assert_identity(key, &made, None, watch).unwrap();
+    assert!(!proven.checked.user_verified);
+    let proven = client.assert_identity(key, &made, Some(&second), watch).unwrap();
+    assert!(proven.checked.user_verified);
+
+    let new = NewCredential {
+        rp_id: "login.microsoft.com".into(),
+        user,
+        client_data: b"{\"type\":\"webauthn.create\"}".as_slice().into(),
+        algorithms: vec![-7, -257],
+        discoverable: true,
+        exclude: Vec::new(),
+        hmac_secret: true,
+        cred_protect: Some(3),
+    };
+    let credential = client.make_credential(key, &second, &new, watch).unwrap();
+    let query = CredentialQuery {
+        rp_id: new.rp_id.clone(),
+        credential_id: credential.id.clone(),
+        client_data: b"{\"type\":\"webauthn.get\"}".as_slice().into(),
+    };
+    let assertion = client
+        .assert_credential(key, &query, Some(&second), watch)
+        .unwrap();
+    assert!(
+        assertion
+            .check(&query, credential.public_key.as_slice())
+            .unwrap()
+            .user_verified
+    );
+    let again = NewCredential {
+        exclude: vec![credential.id.clone()],
+        ..new
+    };
+    assert_eq!(
+        client.make_credential(key, &second, &again, watch).map(drop),
+        Err(KeyError::AlreadyHeld)
+    );
+    let unknown = CredentialQuery {
+        credential_id: vec![9; 64].into(),
+        ..query
+    };
+    assert_eq!(
+        client
+            .assert_credential(key, &unknown, Some(&second), watch)
+            .map(drop),
+        Err(KeyError::NotHeld)
+    );
+}
+
+fn always_uv(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
+    let second = pin(LAST_PIN);
+    let user = identity::user(
+        &CeremonyId::draw(&mut |b| b.fill(7)),
+        &LabelId::draw(&mut |b| b.fill(8)),
+    );
+    let made = client.make_identity(key, &second, &user, watch).unwrap();
+    client
+        .configure(key, &second, &Configuration::AlwaysUv, watch)
+        .unwrap();
+    assert_eq!(
+        client.assert_identity(key, &made, None, watch).map(drop),
+        Err(KeyError::PinRequired)
+    );
+    assert!(client.assert_identity(key, &made, Some(&second), watch).is_ok());
+}
+
+/// What becomes of a credential that is asked for while `on_event` listens.
+fn interrupted(cancel: &AtomicBool, on_event: &mut dyn FnMut(KeyEvent)) -> KeyError {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch { cancel, on_event };
+    let pin = pin(LAST_PIN);
+    client.set_pin(&key, &pin, &mut watch).unwrap();
+    let user = identity::user(
+        &CeremonyId::draw(&mut |b| b.fill(7)),
+        &LabelId::draw(&mut |b| b.fill(7)),
+    );
+    client.make_identity(&key, &pin, &user, &mut watch).unwrap_err()
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn a_touch_that_is_given_up() {
+    let cancel = AtomicBool::new(false);
+    let mut give_up = |event| {
+        if event == KeyEvent::TouchNeeded {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    let error = interrupted(&cancel, &mut give_up);
+    let effect = Effect::Nothing;
+    assert_eq!(error, KeyError::Cancelled { effect });
+    // The key was told, so it is free for the next command at once.
+    let client = client();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let key = client.sole_key().unwrap();
+    assert!(client.prove_pin(&key, &pin(LAST_PIN), &mut watch).is_ok());
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn pulled_out_in_the_middle() {
+    let error = interrupted(&AtomicBool::new(false), &mut |_| {});
+    assert!(
+        matches!(
+            error,
+            KeyError::Vanished {
+                effect: Effect::Unknown,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn silent_in_the_middle() {
+    let error = interrupted(&AtomicBool::new(false), &mut |_| {});
+    let effect = Effect::Unknown;
+    assert_eq!(error, KeyError::Mute { effect });
+}
