@@ -164,7 +164,7 @@ fn close_transcript(driver: &mut Driver<'_>, ceremony: &Ceremony, sealed: &[u8])
 /// A record without keys: what is the same on every one of this ceremony.
 fn empty_record(driver: &Driver<'_>) -> RecordContent {
     let fingerprint = driver.station.fingerprint();
-    let time = |t: time::OffsetDateTime| format!("{} {:02}:{:02} UTC", t.date(), t.hour(), t.minute());
+    let time = |t: time::OffsetDateTime| format!("{} {:02}:{:02}", t.date(), t.hour(), t.minute());
     RecordContent {
         paper: driver.paper(),
         ceremony: driver.id.clone(),

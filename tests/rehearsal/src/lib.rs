@@ -1,0 +1,67 @@
+//! The whole of Glasskey played through in virtual machines, by scripts that see what people see.
+//!
+//! [`station`] boots the image with a stick, a printer and keys; [`officer`] reads the console, plugs, touches and
+//! answers; [`papers`] turns what the printer received into pictures and reads them back; [`laptop`] is the
+//! registrar's machine with companion, sandbox tenant and the person in the browser; [`summary`] has the figures.
+
+pub mod laptop;
+pub mod officer;
+pub mod papers;
+pub mod plan;
+pub mod station;
+pub mod summary;
+
+use std::path::PathBuf;
+
+/// Why a rehearsal stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bench: QEMU, a key, the console.
+    #[error(transparent)]
+    Bench(#[from] bench::error::Error),
+    /// A file.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A program that was run.
+    #[error("{program} failed: {reason}")]
+    Program {
+        /// Which.
+        program: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Something is not as it must be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Names the file in an error of the system.
+pub(crate) fn at(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.into();
+    move |source| Error::File { path, source }
+}
+
+/// Runs a program and returns what it wrote to standard output.
+pub(crate) fn output(program: &str, arguments: &[&std::ffi::OsStr]) -> Result<Vec<u8>> {
+    let failed = |reason: String| Error::Program {
+        program: program.to_owned(),
+        reason,
+    };
+    let done = std::process::Command::new(program)
+        .args(arguments)
+        .output()
+        .map_err(|e| failed(format!("{e}; image/install-tools --tests installs it")))?;
+    if done.status.success() {
+        Ok(done.stdout)
+    } else {
+        Err(failed(String::from_utf8_lossy(&done.stderr).trim().to_owned()))
+    }
+}

@@ -1,0 +1,190 @@
+//! The officer: reads the console, plugs and touches keys, looks at the paper, answers.
+
+use std::time::{Duration, Instant};
+
+use bench::key::VirtualKey;
+use regex::Regex;
+use serde::Serialize;
+
+use crate::papers::{self, Paper};
+use crate::station::Station;
+use crate::{Error, Result};
+
+/// Time for anything that happens without a person, on a slow and shared machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the officer noted about one key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyNotes {
+    /// Label the station announced.
+    pub label: String,
+    /// Account it is for.
+    pub account: String,
+    /// Slip number as the console showed it.
+    pub slip: String,
+    /// Seconds the station worked on the key: from each of the officer's acts to the next prompt, touches left out.
+    pub machine_seconds: f64,
+    /// CTAPHID packets to the key during its preparation.
+    pub packets_out: u64,
+    /// CTAPHID packets from the key.
+    pub packets_in: u64,
+}
+
+/// An officer at a station.
+pub struct Officer<'a> {
+    station: &'a mut Station,
+    /// Seconds of machine time of the key in hand.
+    working: Duration,
+}
+
+impl<'a> Officer<'a> {
+    /// Sits down at a station.
+    pub fn new(station: &'a mut Station) -> Self {
+        Self {
+            station,
+            working: Duration::ZERO,
+        }
+    }
+
+    /// The station.
+    pub fn station(&mut self) -> &mut Station {
+        self.station
+    }
+
+    /// Waits until the station asks for the first key; returns the ceremony id.
+    pub fn begin(&mut self) -> Result<String> {
+        let text = self.see(r"Ceremony ([0-9A-Z]{8}): .*")?;
+        capture(&text, r"Ceremony ([0-9A-Z]{8}): ")
+    }
+
+    /// Prepares one key from announcement to removal.
+    pub fn prepare(&mut self, key: &VirtualKey, port: usize) -> Result<KeyNotes> {
+        let (label, account) = self.announced()?;
+        let before = key.counters();
+        self.working = Duration::ZERO;
+        self.see("Put in the security key")?;
+        self.station.machine().plug(port, key)?;
+        self.see(r"Erase this key\? \(yes/no\)")?;
+        self.replug_for_reset(key, port)?;
+        let slip = self.slip_printed(key)?;
+        self.say("yes")?;
+        self.until_label(key)?;
+        let scanned = self.scan_label(&label)?;
+        self.say(&scanned)?;
+        self.bags()?;
+        self.see("Take the key out now")?;
+        self.station.machine().pull(port)?;
+        let after = key.counters();
+        Ok(KeyNotes {
+            label,
+            account,
+            slip,
+            machine_seconds: self.working.as_secs_f64(),
+            packets_out: after.reports_in - before.reports_in,
+            packets_in: after.reports_out - before.reports_out,
+        })
+    }
+
+    /// Reads which key comes next.
+    pub fn announced(&mut self) -> Result<(String, String)> {
+        let text = self.see(r"=== Key \d+ of \d+: label ([0-9A-Z]{6}), for (\S+) ===")?;
+        let pattern =
+            Regex::new(r"label ([0-9A-Z]{6}), for (\S+) ===").map_err(|e| Error::Wrong(e.to_string()))?;
+        let found = pattern.captures_iter(&text).last();
+        found
+            .map(|c| (c[1].to_owned(), c[2].to_owned()))
+            .ok_or_else(|| Error::Wrong("no key was announced".into()))
+    }
+
+    /// Says yes to the erasure, takes the key out and puts it back.
+    pub fn replug_for_reset(&mut self, key: &VirtualKey, port: usize) -> Result<()> {
+        self.say("yes")?;
+        self.see("Take the key out now")?;
+        self.station.machine().pull(port)?;
+        self.see("Put it back into the same socket")?;
+        Ok(self.station.machine().plug(port, key)?)
+    }
+
+    /// Touches until the slip is on paper; returns its number.
+    pub fn slip_printed(&mut self, key: &VirtualKey) -> Result<String> {
+        let text = self.touching(key, r"Slip \d{4}-. was printed")?;
+        let slip = capture(&text, r"Slip (\d{4}-.) was printed")?;
+        self.see(r"whole\? \(yes/no\)")?;
+        Ok(slip)
+    }
+
+    /// Touches until the label is on paper.
+    pub fn until_label(&mut self, key: &VirtualKey) -> Result<()> {
+        self.touching(key, "type the label id you read:").map(drop)
+    }
+
+    /// Types bag numbers.
+    pub fn bags(&mut self) -> Result<()> {
+        self.see("bag for the key")?;
+        self.say("K-104482")?;
+        self.see("bag for the slip")?;
+        self.say("S-204417")
+    }
+
+    /// Confirms the record and switches off.
+    pub fn close(&mut self) -> Result<()> {
+        self.see(r"record come out whole\? \(yes/no\)")?;
+        self.say("yes")?;
+        self.see("is finished")?;
+        self.see("Press Enter to switch off")?;
+        self.say("")
+    }
+
+    /// Waits for a text on the console; the time counts as the machine's.
+    pub fn see(&mut self, pattern: &str) -> Result<String> {
+        let since = Instant::now();
+        let pattern = Regex::new(pattern).map_err(|e| Error::Wrong(e.to_string()))?;
+        let text = self.station.console().expect(pattern, PATIENCE)?;
+        self.working += since.elapsed();
+        Ok(text)
+    }
+
+    /// Types a line.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        Ok(self.station.console().send_line(line)?)
+    }
+
+    /// Touches the key whenever the station asks for it, until `pattern` shows; waiting for a touch does not count.
+    pub fn touching(&mut self, key: &VirtualKey, pattern: &str) -> Result<String> {
+        loop {
+            let touch_or = Regex::new(&format!("Touch the key now|{pattern}"))
+                .map_err(|e| Error::Wrong(e.to_string()))?;
+            let since = Instant::now();
+            let text = self.station.console().expect(touch_or, PATIENCE)?;
+            self.working += since.elapsed();
+            if !text.ends_with("Touch the key now") {
+                return Ok(text);
+            }
+            // A key that needs no finger has gone on by itself.
+            if key.wait_touch_awaited(Duration::from_secs(5)) {
+                key.touch();
+            }
+        }
+    }
+
+    /// Holds the newest label before a scanner.
+    fn scan_label(&mut self, label: &str) -> Result<String> {
+        let printed = self.station.printer().printed();
+        let folder = tempfile::tempdir().map_err(crate::at("a temporary folder"))?;
+        let papers = papers::render(&printed, folder.path())?;
+        let newest = papers.iter().rev().find_map(|paper| match paper {
+            Paper::Label { qr, .. } => Some(qr.clone()),
+            _ => None,
+        });
+        newest.ok_or_else(|| Error::Wrong(format!("label {label} was not printed")))
+    }
+}
+
+/// The first group of a pattern.
+pub(crate) fn capture(text: &str, pattern: &str) -> Result<String> {
+    let pattern = Regex::new(pattern).map_err(|e| Error::Wrong(e.to_string()))?;
+    let found = pattern.captures_iter(text).last();
+    found
+        .map(|c| c[1].to_owned())
+        .ok_or_else(|| Error::Wrong(format!("{pattern} is not in: {text}")))
+}

@@ -1,0 +1,85 @@
+//! The offline workstation: the image in QEMU with the officer's stick, a page printer and USB ports.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bench::console::Console;
+use bench::qemu::Qemu;
+use bench::stick::{Layout, Stick};
+use bench::usbredir::printer::Printer;
+
+use crate::{Result, at};
+
+/// Port of the printer; keys use the others.
+const PRINTER_PORT: usize = 3;
+/// What the printer says of itself: the languages that this version prints in.
+pub const PRINTER_ID: &str = "MFG:Virtual;MDL:Bench Page Printer;CMD:PDF;";
+
+/// A station that is switched on.
+pub struct Station {
+    machine: Qemu,
+    printer: Printer,
+    stick: Stick,
+    started: Instant,
+}
+
+/// Makes the officer's stick with a plan on it.
+pub fn make_stick(path: &Path, plan: &str) -> Result<Stick> {
+    let stick = Stick::create(path, Layout::Gpt, 32, "GLASSKEY")?;
+    stick.write("plan.toml", plan.as_bytes())?;
+    Ok(stick)
+}
+
+impl Station {
+    /// Boots the image's scripted twin; the console's text goes to `log` as well.
+    pub fn start(kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
+        if let Some(folder) = log.parent() {
+            std::fs::create_dir_all(folder).map_err(at(folder))?;
+        }
+        let mut machine = Qemu::builder()
+            .kernel(kernel)
+            .memory(512)
+            .stick("officer", stick.path())
+            .redir_ports(4)
+            .console_log(log)
+            .start()?;
+        let started = Instant::now();
+        let printer = Printer::new(PRINTER_ID);
+        machine.plug(PRINTER_PORT, &printer)?;
+        Ok(Self {
+            machine,
+            printer,
+            stick,
+            started,
+        })
+    }
+
+    /// The machine, for plugging.
+    pub fn machine(&mut self) -> &mut Qemu {
+        &mut self.machine
+    }
+
+    /// The screen and the keyboard.
+    #[must_use]
+    pub fn console(&self) -> &Console {
+        self.machine.console()
+    }
+
+    /// The printer.
+    #[must_use]
+    pub fn printer(&self) -> &Printer {
+        &self.printer
+    }
+
+    /// Time since power-on.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Waits for the machine to switch itself off; returns the stick and all that was printed.
+    pub fn finish(mut self) -> Result<(Stick, Vec<u8>)> {
+        self.machine.wait_exit(Duration::from_secs(30))?;
+        Ok((self.stick, self.printer.printed()))
+    }
+}
