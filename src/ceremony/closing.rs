@@ -28,8 +28,16 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
     Document::Record(Box::new(content)).check_printable()
 }
 
-/// Prints the ceremony record.
-pub(super) fn print_record(driver: &mut Driver<'_>, ceremony: &Ceremony) -> Result<Outcome, Failure> {
+/// Shows the fingerprint to read aloud, then prints the ceremony record.
+pub(super) fn print_record(
+    driver: &mut Driver<'_>,
+    ceremony: &Ceremony,
+) -> Result<Result<Outcome, Failure>, ConsoleError> {
+    let fingerprint = driver.station.fingerprint();
+    driver.ports.console.tell(&format!(
+        "   The station key's fingerprint, for the witness to compare with the record:\n   {fingerprint}\n   {}",
+        fingerprint.words()
+    ))?;
     let slips = ceremony.slips();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let mut keys: Vec<KeyLine> = driver.kept.iter().map(prepared_line).collect();
@@ -56,12 +64,13 @@ pub(super) fn print_record(driver: &mut Driver<'_>, ceremony: &Ceremony) -> Resu
         exceptions: driver.exceptions.clone(),
         ..empty_record(driver)
     };
-    driver
+    let printed = driver
         .ports
         .press
-        .print(&Document::Record(Box::new(content)), None)
+        .print(&Document::Record(Box::new(content)), None);
+    Ok(printed
         .map(|()| Outcome::RecordPrinted)
-        .map_err(|e| print_failure(&e))
+        .map_err(|e| print_failure(&e)))
 }
 
 /// Signs, encrypts and writes the manifest, closes the transcript, reads both back.

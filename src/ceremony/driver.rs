@@ -337,7 +337,7 @@ impl Driver<'_> {
             Work::ProvePin(seen, slip) => self.prove_pin(seen, *slip),
             Work::MakeIdentity(seen, _) => self.make_identity(seen, job.as_ref()),
             Work::PrintLabel(label) => self.print_label(label),
-            Work::PrintRecord => closing::print_record(self, ceremony),
+            Work::PrintRecord => closing::print_record(self, ceremony)?,
             Work::Export => closing::export(self, ceremony)?,
         };
         match outcome {
@@ -553,12 +553,7 @@ impl Driver<'_> {
             fingerprint: KeyFingerprint::of(identity.public_key.as_slice()),
         };
         let start = self.next_label.min(self.stock.count()).max(1);
-        let sheet = LabelSheet {
-            stock: self.stock,
-            start,
-            shift: (0, 0),
-            labels: vec![content],
-        };
+        let sheet = LabelSheet::new(self.stock, start, vec![content]);
         let next = sheet.next_start().unwrap_or(1);
         let printed = self.ports.press.print(&Document::Labels(sheet), None);
         // A label that may be on the sheet uses up its place.

@@ -340,7 +340,7 @@ impl Ceremony {
                 effects
             }
             (Step::ConfirmLabel(key, slip), Answer::Text(text)) => self.label_read(key, slip, text),
-            (Step::KeyBag(key, slip), Answer::Text(text)) => match bag(text) {
+            (Step::KeyBag(key, slip), Answer::Text(text)) => match self.unused_bag(text, None) {
                 Ok(number) => {
                     self.step = Step::SlipBag(key, slip, number);
                     vec![Effect::Ask(Question::SlipBag)]
@@ -350,13 +350,15 @@ impl Ceremony {
                     Effect::Ask(Question::KeyBag),
                 ],
             },
-            (Step::SlipBag(_, slip, key_bag), Answer::Text(text)) => match bag(text) {
-                Ok(slip_bag) => self.finish_key(slip, key_bag, slip_bag),
-                Err(why) => vec![
-                    Effect::Tell(Notice::NotUnderstood(why)),
-                    Effect::Ask(Question::SlipBag),
-                ],
-            },
+            (Step::SlipBag(_, slip, key_bag), Answer::Text(text)) => {
+                match self.unused_bag(text, key_bag.as_ref()) {
+                    Ok(slip_bag) => self.finish_key(slip, key_bag, slip_bag),
+                    Err(why) => vec![
+                        Effect::Tell(Notice::NotUnderstood(why)),
+                        Effect::Ask(Question::SlipBag),
+                    ],
+                }
+            }
             (Step::Trouble { again, .. }, Answer::Yes) => self.try_again(*again),
             (Step::Trouble { again, reason }, Answer::No) => match slip_of(&again) {
                 _ if matches!(*again, Step::PrintRecord | Step::Export) => self.try_again(*again),
@@ -371,6 +373,25 @@ impl Ceremony {
             (Step::ConfirmRecord, Answer::Yes) => self.work(Step::Export),
             (Step::ConfirmRecord, Answer::No) => self.work(Step::PrintRecord),
             _ => vec![],
+        }
+    }
+
+    /// Reads a bag number that no other key or slip of this ceremony went into; `other` is the bag of the same key.
+    fn unused_bag(&self, text: &str, other: Option<&BagNumber>) -> Result<Option<BagNumber>, String> {
+        let number = bag(text)?;
+        let used = |n: &BagNumber| {
+            let mut bags = self
+                .prepared
+                .iter()
+                .flat_map(|p| [&p.key_bag, &p.slip_bag])
+                .flatten();
+            Some(n) == other || bags.any(|b| b == n)
+        };
+        match number {
+            Some(n) if used(&n) => Err(format!(
+                "bag {n} is in use already: every key and every slip has its own bag"
+            )),
+            number => Ok(number),
         }
     }
 

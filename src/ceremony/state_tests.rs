@@ -223,6 +223,26 @@ fn a_wrong_label_is_asked_for_again() {
     assert_eq!(play.ceremony.prepared().len(), 1);
 }
 
+#[test]
+fn a_bag_number_is_taken_once() {
+    let (ceremony, log) = Ceremony::new(vec![job(1)], true);
+    let mut play = Play { ceremony, log };
+    play.up_to_slip(10);
+    play.finish_key(job(1).label.as_str());
+    assert_eq!(play.last(), &Effect::Ask(Question::KeyBag));
+    play.event(Event::Answered(Answer::Text("B-1".into())));
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipBag));
+    assert!(matches!(
+        play.event(Event::Answered(Answer::Text("B-1".into()))),
+        [
+            Effect::Tell(Notice::NotUnderstood(_)),
+            Effect::Ask(Question::SlipBag)
+        ]
+    ));
+    play.event(Event::Answered(Answer::Text("B-2".into())));
+    assert_eq!(play.ceremony.prepared().len(), 1);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let kinds = prop_oneof![
         Just(FailureKind::Vanished),

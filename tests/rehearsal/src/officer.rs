@@ -11,7 +11,7 @@ use crate::station::Station;
 use crate::{Error, Result};
 
 /// Time for anything that happens without a person, on a slow and shared machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the officer noted about one key.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +35,8 @@ pub struct Officer<'a> {
     station: &'a mut Station,
     /// Seconds of machine time of the key in hand.
     working: Duration,
+    /// Bags used so far.
+    bag: u32,
 }
 
 impl<'a> Officer<'a> {
@@ -43,6 +45,7 @@ impl<'a> Officer<'a> {
         Self {
             station,
             working: Duration::ZERO,
+            bag: 0,
         }
     }
 
@@ -121,9 +124,10 @@ impl<'a> Officer<'a> {
     /// Types bag numbers.
     pub fn bags(&mut self) -> Result<()> {
         self.see("bag for the key")?;
-        self.say("K-104482")?;
+        self.bag += 1;
+        self.say(&format!("K-{}", 104_480 + self.bag))?;
         self.see("bag for the slip")?;
-        self.say("S-204417")
+        self.say(&format!("S-{}", 204_410 + self.bag))
     }
 
     /// Confirms the record and switches off.
