@@ -1,5 +1,7 @@
 //! Arguments to typed requests, and errors to text and exit codes.
 
+#[cfg(feature = "companion")]
+mod sandbox;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -18,6 +20,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs a sandbox tenant for rehearsals.
+    #[cfg(feature = "companion")]
+    Sandbox(Box<sandbox::Arguments>),
     /// Works as a child of another glasskey process (not for people).
     #[command(hide = true)]
     Worker {
@@ -41,6 +46,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match arguments.command {
+        #[cfg(feature = "companion")]
+        Command::Sandbox(arguments) => sandbox::run(*arguments),
         Command::Worker { task } => worker::run(&task),
     }
 }
