@@ -1,1 +1,168 @@
-//! (to come)
+//! The transcript: what happened, in order, each line chained to the one before by SHA-256.
+//!
+//! JSON Lines; line *n* holds in `prev` the SHA-256 of line *n-1* without its line feed (64 zeros in the
+//! first). An [`Entry`] has no field that could hold a secret: secrets cannot be serialised.
+
+pub mod entry;
+
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+pub use entry::{Entry, Text};
+
+/// `prev` of the first line.
+const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Line {
+    /// Running number from 1.
+    n: u64,
+    /// UTC.
+    #[serde(with = "time::serde::rfc3339")]
+    time: OffsetDateTime,
+    /// SHA-256 of the line before, lower-case hexadecimal.
+    prev: String,
+    /// What happened.
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+/// Why a transcript is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the transcript: {reason}")]
+pub struct TranscriptError {
+    /// Line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The chain so far: enough to write the next line and to name the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    head: String,
+    entries: u64,
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self {
+            head: START.to_owned(),
+            entries: 0,
+        }
+    }
+}
+
+impl Transcript {
+    /// Makes the next line, with its line feed.
+    pub fn append(&mut self, time: OffsetDateTime, entry: Entry) -> String {
+        let line = Line {
+            n: self.entries + 1,
+            time,
+            prev: self.head.clone(),
+            entry,
+        };
+        // An entry is made of strings and numbers alone, which always serialise.
+        let mut text = serde_json::to_string(&line).unwrap_or_default();
+        self.head = hex(digest(&SHA256, text.as_bytes()).as_ref());
+        self.entries += 1;
+        text.push('\n');
+        text
+    }
+
+    /// SHA-256 of the last line, in lower-case hexadecimal.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        &self.head
+    }
+
+    /// Number of lines.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Reads a whole transcript, checking numbers and chain; returns the chain and what happened.
+    pub fn verify(text: &str) -> Result<(Self, Vec<(OffsetDateTime, Entry)>), TranscriptError> {
+        let mut chain = Self::default();
+        let mut entries = Vec::new();
+        for text in text.split_terminator('\n') {
+            let number = chain.entries + 1;
+            let refuse = |reason: String| TranscriptError { line: number, reason };
+            let line: Line =
+                serde_json::from_str(text).map_err(|e| refuse(format!("it does not parse: {e}")))?;
+            if line.n != number {
+                return Err(refuse(format!("it carries the number {}", line.n)));
+            }
+            if line.prev != chain.head {
+                return Err(refuse(
+                    "it does not continue the line before: a line was changed or removed".into(),
+                ));
+            }
+            chain.head = hex(digest(&SHA256, text.as_bytes()).as_ref());
+            chain.entries = number;
+            entries.push((line.time, line.entry));
+        }
+        Ok((chain, entries))
+    }
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn three_lines() -> String {
+        let mut transcript = Transcript::default();
+        let at = datetime!(2026-11-22 10:00 UTC);
+        let mut all = String::new();
+        for step in ["one", "two", "three"] {
+            all += &transcript.append(
+                at,
+                Entry::Intended {
+                    effect: Text::new(step),
+                    key: None,
+                    slip: None,
+                },
+            );
+        }
+        let (again, entries) = Transcript::verify(&all).unwrap();
+        assert_eq!((again, entries.len()), (transcript, 3));
+        all
+    }
+
+    #[test]
+    fn a_changed_removed_or_swapped_line_is_noticed() {
+        let text = three_lines();
+        assert_eq!(
+            Transcript::verify(&text.replace("one", "eno")).unwrap_err().line,
+            2
+        );
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            Transcript::verify(&format!("{}\n{}\n", lines[0], lines[2]))
+                .unwrap_err()
+                .line,
+            2
+        );
+        assert_eq!(
+            Transcript::verify(&format!("{}\n{}\n", lines[1], lines[0]))
+                .unwrap_err()
+                .line,
+            1
+        );
+        assert_eq!(Transcript::verify(&text[..text.len() - 10]).unwrap_err().line, 3);
+    }
+}

@@ -1,0 +1,178 @@
+//! The signature over a manifest: JWS compact serialisation (RFC 7515), EdDSA with Ed25519 (RFC 8037).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use ring::rand::SystemRandom;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+
+use super::OpenError;
+use super::fingerprint::StationFingerprint;
+use crate::secret::{self, Secret};
+
+/// Media type in the header, so that a signature over something else is never taken for a manifest.
+const TYPE: &str = "glasskey-manifest+jws";
+
+/// The Ed25519 key of one ceremony: made in RAM, forgotten at power-off.
+pub struct StationKey(Ed25519KeyPair);
+
+impl StationKey {
+    /// Makes a new key from the kernel's random numbers; `None` when they are not available.
+    #[must_use]
+    pub fn generate() -> Option<Self> {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?;
+        Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).ok().map(Self)
+    }
+
+    /// The fingerprint that goes on paper.
+    #[must_use]
+    pub fn fingerprint(&self) -> StationFingerprint {
+        Jwk::ed25519(self.0.public_key().as_ref()).thumbprint()
+    }
+
+    /// Signs a payload; the result holds the payload, so it is as secret as that.
+    #[must_use]
+    pub fn sign(&self, payload: &Secret<Vec<u8>>) -> Secret<Vec<u8>> {
+        let jwk = Jwk::ed25519(self.0.public_key().as_ref());
+        let header = Header {
+            alg: "EdDSA".into(),
+            typ: TYPE.into(),
+            kid: jwk.thumbprint().key_id(),
+            jwk,
+        };
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let length = |bytes: usize| bytes.div_ceil(3) * 4;
+        let mut jws =
+            secret::with_capacity(length(header.len()) + length(payload.expose().len()) + length(64) + 2);
+        append_base64url(jws.expose_mut(), &header);
+        jws.expose_mut().push(b'.');
+        append_base64url(jws.expose_mut(), payload.expose());
+        let signature = self.0.sign(jws.expose());
+        jws.expose_mut().push(b'.');
+        append_base64url(jws.expose_mut(), signature.as_ref());
+        jws
+    }
+}
+
+/// Checks a JWS against the fingerprint from paper and returns its payload.
+pub fn verify(jws: &Secret<Vec<u8>>, station: &StationFingerprint) -> Result<Secret<Vec<u8>>, OpenError> {
+    let shape = || OpenError::Damaged("what was encrypted is not a signed manifest");
+    let bytes = jws.expose();
+    let mut dots = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'.')
+        .map(|(at, _)| at);
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+        return Err(shape());
+    };
+    let header = BASE64URL.decode(&bytes[..first]).map_err(|_| shape())?;
+    let header: Header = serde_json::from_slice(&header).map_err(|_| shape())?;
+    let public = BASE64URL.decode(&header.jwk.x).map_err(|_| shape())?;
+    let found = header.jwk.thumbprint();
+    if header.alg != "EdDSA" || header.typ != TYPE || header.jwk.kty != "OKP" || header.jwk.crv != "Ed25519" {
+        return Err(shape());
+    }
+    if header.kid != found.key_id() {
+        return Err(OpenError::BadSignature);
+    }
+    if found != *station {
+        return Err(OpenError::WrongStation { found });
+    }
+    let signature = BASE64URL.decode(&bytes[second + 1..]).map_err(|_| shape())?;
+    UnparsedPublicKey::new(&ED25519, public)
+        .verify(&bytes[..second], &signature)
+        .map_err(|_| OpenError::BadSignature)?;
+    let encoded = &bytes[first + 1..second];
+    let mut payload = secret::with_capacity(encoded.len());
+    payload.expose_mut().resize(encoded.len(), 0);
+    let length = BASE64URL
+        .decode_slice(encoded, payload.expose_mut())
+        .map_err(|_| shape())?;
+    payload.expose_mut().truncate(length);
+    Ok(payload)
+}
+
+/// Appends base64url without padding; the buffer must have room, so that no copy is left behind.
+fn append_base64url(to: &mut Vec<u8>, bytes: &[u8]) {
+    let start = to.len();
+    to.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let length = BASE64URL.encode_slice(bytes, &mut to[start..]).unwrap_or(0);
+    to.truncate(start + length);
+}
+
+/// JOSE header (RFC 7515, 4.1) of a manifest.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+    jwk: Jwk,
+}
+
+/// A public key as JWK (RFC 8037, 2), members in the order RFC 7638 wants for the thumbprint.
+#[derive(Serialize, Deserialize)]
+struct Jwk {
+    crv: String,
+    kty: String,
+    x: String,
+}
+
+impl Jwk {
+    fn ed25519(public: &[u8]) -> Self {
+        Self {
+            crv: "Ed25519".into(),
+            kty: "OKP".into(),
+            x: BASE64URL.encode(public),
+        }
+    }
+
+    /// RFC 7638: SHA-256 over the required members in lexicographic order, without white space.
+    fn thumbprint(&self) -> StationFingerprint {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let digest = ring::digest::digest(&ring::digest::SHA256, &json);
+        let mut bytes = [0_u8; 32];
+        bytes.copy_from_slice(digest.as_ref());
+        StationFingerprint(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thumbprint_matches_the_standards_example() {
+        // RFC 8037, appendix A.3.
+        let jwk = Jwk {
+            crv: "Ed25519".into(),
+            kty: "OKP".into(),
+            x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".into(),
+        };
+        assert_eq!(
+            jwk.thumbprint().key_id(),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
+    }
+
+    #[test]
+    fn verifies_its_own_and_refuses_a_changed_payload() {
+        let key = StationKey::generate().unwrap();
+        let jws = key.sign(&Secret::new(br#"{"a":1}"#.to_vec()));
+        assert_eq!(verify(&jws, &key.fingerprint()).unwrap().expose(), br#"{"a":1}"#);
+        let other = key.sign(&Secret::new(br#"{"a":2}"#.to_vec()));
+        let parts = |s: &Secret<Vec<u8>>| -> Vec<String> {
+            String::from_utf8(s.expose().clone())
+                .unwrap()
+                .split('.')
+                .map(str::to_owned)
+                .collect()
+        };
+        let (a, b) = (parts(&jws), parts(&other));
+        let mixed = Secret::new(format!("{}.{}.{}", a[0], b[1], a[2]).into_bytes());
+        assert_eq!(
+            verify(&mixed, &key.fingerprint()).err(),
+            Some(OpenError::BadSignature)
+        );
+    }
+}
