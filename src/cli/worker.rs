@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 /// Runs the named task as a child; an unknown name is a usage error.
 pub(crate) fn run(task: &str) -> ExitCode {
-    let _ = task;
-    ExitCode::from(2)
+    match task {
+        crate::key::operation::TASK => crate::key::operation::serve(),
+        _ => ExitCode::from(2),
+    }
 }
