@@ -1,6 +1,8 @@
 //! Arguments to typed requests, and errors to text and exit codes.
 
 #[cfg(feature = "companion")]
+mod companion;
+#[cfg(feature = "companion")]
 mod sandbox;
 pub mod worker;
 
@@ -20,6 +22,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Registers prepared keys in Microsoft Entra ID.
+    #[cfg(feature = "companion")]
+    Companion(Box<companion::Arguments>),
     /// Runs a sandbox tenant for rehearsals.
     #[cfg(feature = "companion")]
     Sandbox(Box<sandbox::Arguments>),
@@ -46,6 +51,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match arguments.command {
+        #[cfg(feature = "companion")]
+        Command::Companion(arguments) => companion::run(*arguments),
         #[cfg(feature = "companion")]
         Command::Sandbox(arguments) => sandbox::run(*arguments),
         Command::Worker { task } => worker::run(&task),

@@ -35,6 +35,7 @@ pub(crate) struct Authenticator {
     pub(crate) aaguid: [u8; 16],
     pub(crate) certificate: Vec<u8>,
     odd_certificate: Vec<u8>,
+    attestation_pkcs8: Vec<u8>,
     attestation_key: EcdsaKeyPair,
     pub(crate) credentials: Vec<Credential>,
     pub(crate) extensions: bool,
@@ -87,6 +88,7 @@ impl Authenticator {
             aaguid,
             certificate: certificate(&pkcs8, aaguid, "Authenticator Attestation"),
             odd_certificate: certificate(&pkcs8, aaguid, "Toys"),
+            attestation_pkcs8: pkcs8,
             attestation_key,
             credentials: Vec::new(),
             extensions: true,
@@ -210,6 +212,31 @@ impl Authenticator {
         json!({"id": id, "rawId": id, "type": "public-key",
             "response": {"clientDataJSON": B64.encode(client_data), "attestationObject": B64.encode(bytes), "transports": ["usb"]},
             "clientExtensionResults": {}})
+    }
+
+    /// Makes a credential without any relying party looking: its id and public point.
+    pub(crate) fn make(&mut self, rp_id: &str) -> (Vec<u8>, Vec<u8>) {
+        let (_, key) = key_pair();
+        let point = key.public_key().as_ref().to_vec();
+        let id = random::<32>().to_vec();
+        self.credentials.push(Credential {
+            rp_id: rp_id.to_owned(),
+            id: id.clone(),
+            key,
+            counter: 1,
+        });
+        (id, point)
+    }
+
+    /// Another key of the same model and batch.
+    pub(crate) fn sibling(&self) -> Self {
+        let mut sibling = Self::new();
+        sibling.aaguid = self.aaguid;
+        sibling.certificate.clone_from(&self.certificate);
+        let pkcs8 = &self.attestation_pkcs8;
+        sibling.attestation_key =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &SystemRandom::new()).unwrap();
+        sibling
     }
 
     /// Signs as authenticatorGetAssertion does; `None` if the credential is not held.

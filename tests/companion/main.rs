@@ -7,4 +7,7 @@
 
 mod authenticator;
 mod browser;
+mod command;
+mod fake_bus;
+mod registration;
 mod sandbox;
