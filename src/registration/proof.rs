@@ -189,7 +189,8 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
 
     fn key_error(&self, error: KeyError) -> RegistrationError {
         match error {
-            KeyError::Cancelled { .. } if self.interrupt.check().is_err() => RegistrationError::Interrupted,
+            // Ctrl-C reaches the worker process as well, so its death is no news either.
+            _ if self.interrupt.check().is_err() => RegistrationError::Interrupted,
             other => RegistrationError::Key(other),
         }
     }

@@ -360,7 +360,8 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             for pass in cleaning.passes(&user.id)? {
                 self.delete_pass(tenant, &user.id, &pass.id)?;
             }
-            if !lost {
+            // Throttling is certain to have done nothing; a gateway's 5xx is not.
+            if error.refusal().is_some_and(|r| r.status == 429) {
                 self.note(Action::CreatePass, State::Refused, tenant, &user.id, None)?;
             }
             if creations >= CREATIONS {
