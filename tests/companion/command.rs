@@ -169,3 +169,55 @@ fn the_help_names_every_exit_code() {
         assert!(flat.contains(part), "{part}");
     }
 }
+
+#[test]
+fn a_signal_ends_the_program_cleanly_while_it_waits() {
+    use std::io::{BufRead as _, BufReader};
+    let (folder, sandbox) = (Folder::new("signal"), sandbox());
+    let files = sealed(&folder, true);
+    let token = folder.file("token", sandbox.token());
+    // A tenant that answers slowly makes the program wait on any machine, with or without keys.
+    sandbox.add_fault(glasskey::sandbox::Fault {
+        method: None,
+        path: "organization".into(),
+        skip: 0,
+        count: 1,
+        effect: glasskey::sandbox::Effect::Status {
+            status: 429,
+            retry_after: Some(60),
+            code: None,
+            message: None,
+        },
+    });
+    let report = folder.0.join("report.json");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_glasskey"))
+        .args([
+            "companion",
+            "register",
+            "--graph",
+            &sandbox.origin(),
+            "--tap-file",
+        ])
+        .args([&folder.0.join("tap"), Path::new("--token-file"), &token])
+        .args([Path::new("--identity"), &files.1, Path::new("--report"), &report])
+        .args([Path::new("--station-fingerprint-file"), &files.2, &files.0])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("Graph is busy (429)")));
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(25), "{rest:?}");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["result"], "interrupted");
+}
