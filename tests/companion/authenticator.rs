@@ -61,8 +61,7 @@ fn key_pair() -> (Vec<u8>, EcdsaKeyPair) {
     (pkcs8.as_ref().to_vec(), pair)
 }
 
-fn certificate(pkcs8: &[u8], aaguid: [u8; 16], unit: &str) -> Vec<u8> {
-    let key = KeyPair::try_from(pkcs8).unwrap();
+fn leaf(aaguid: [u8; 16], unit: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     let mut name = DistinguishedName::new();
     name.push(DnType::CountryName, "CH");
@@ -77,7 +76,12 @@ fn certificate(pkcs8: &[u8], aaguid: [u8; 16], unit: &str) -> Vec<u8> {
         &[1, 3, 6, 1, 4, 1, 45724, 1, 1, 4],
         extension,
     ));
-    params.self_signed(&key).unwrap().der().to_vec()
+    params
+}
+
+fn certificate(pkcs8: &[u8], aaguid: [u8; 16], unit: &str) -> Vec<u8> {
+    let key = KeyPair::try_from(pkcs8).unwrap();
+    leaf(aaguid, unit).self_signed(&key).unwrap().der().to_vec()
 }
 
 impl Authenticator {
@@ -212,6 +216,25 @@ impl Authenticator {
         json!({"id": id, "rawId": id, "type": "public-key",
             "response": {"clientDataJSON": B64.encode(client_data), "attestationObject": B64.encode(bytes), "transports": ["usb"]},
             "clientExtensionResults": {}})
+    }
+
+    /// Has its attestation certificate issued by a new authority; returns the authority's certificate in PEM.
+    pub(crate) fn certified(&mut self) -> String {
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::default();
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "Software Authority");
+        authority.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        authority.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        let root = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(authority, authority_key);
+        let key = KeyPair::try_from(self.attestation_pkcs8.as_slice()).unwrap();
+        let certificate = leaf(self.aaguid, "Authenticator Attestation")
+            .signed_by(&key, &issuer)
+            .unwrap();
+        self.certificate = certificate.der().to_vec();
+        root
     }
 
     /// Makes a credential without any relying party looking: its id and public point.

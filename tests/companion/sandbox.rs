@@ -336,3 +336,30 @@ fn only_loopback_addresses_are_served() {
     assert!(refused.is_err());
     assert!(Sandbox::start("127.0.0.1:0".parse().unwrap(), Options::default()).is_ok());
 }
+
+#[test]
+fn with_a_trust_root_only_chains_to_it_are_attested() {
+    let mut certified = Authenticator::new();
+    let root = certified.certified();
+    let options = Options {
+        settings: settings(),
+        trust_roots: vec![root],
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), options).unwrap();
+    let session = session(&sandbox);
+    let mut foreign = Authenticator::new();
+    foreign.certified();
+    for (key, level) in [(&mut certified, "attested"), (&mut foreign, "notAttested")] {
+        let (status, answer) =
+            person(&sandbox).register(&session, key, "k", Statement::Packed, Wrong::Nothing);
+        assert_eq!(status, 201, "{answer}");
+        let id = answer["id"].as_str().unwrap();
+        let (_, method) = graph(&sandbox, "GET", &passkeys(&format!("/{id}")), None);
+        assert_eq!(method["attestationLevel"], level);
+    }
+    // Nothing vouches for it, but a wrong signature is still refused.
+    let (status, _) =
+        person(&sandbox).register(&session, &mut foreign, "k", Statement::Packed, Wrong::Signature);
+    assert_eq!(status, 400);
+}
