@@ -2,8 +2,11 @@
 
 #[cfg(feature = "companion")]
 mod companion;
+pub mod plan;
 #[cfg(feature = "companion")]
 mod sandbox;
+#[cfg(feature = "station")]
+pub mod station;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -22,6 +25,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Checks ceremony plans.
+    #[command(subcommand)]
+    Plan(plan::Command),
+    /// Holds a ceremony on an ordinary Linux machine, for rehearsals; the image does it by itself.
+    #[cfg(feature = "station")]
+    #[command(subcommand)]
+    Station(station::Command),
     /// Registers prepared keys in Microsoft Entra ID.
     #[cfg(feature = "companion")]
     Companion(Box<companion::Arguments>),
@@ -38,6 +48,11 @@ enum Command {
 
 /// Runs the program with these arguments and returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // On the image this program is process 1, and there is nobody who could give arguments.
+    #[cfg(feature = "station")]
+    if std::process::id() == 1 {
+        return crate::appliance::run();
+    }
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -51,10 +66,23 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match arguments.command {
+        Command::Plan(command) => command.run(),
+        #[cfg(feature = "station")]
+        Command::Station(command) => command.run(),
         #[cfg(feature = "companion")]
         Command::Companion(arguments) => companion::run(*arguments),
         #[cfg(feature = "companion")]
         Command::Sandbox(arguments) => sandbox::run(*arguments),
         Command::Worker { task } => worker::run(&task),
     }
+}
+
+/// Tells what went wrong and what to do; returns the exit code given.
+pub(crate) fn fail(code: u8, what: &str, hint: &str) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "error: {what}");
+    if !hint.is_empty() {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+    ExitCode::from(code)
 }

@@ -1,1 +1,40 @@
-//! (to come)
+//! How the station speaks with the officer: [`text`] says what in words, [`line`] on which screen.
+//!
+//! A console shows text and hands back typed lines; it never sees a PIN.
+
+pub mod line;
+pub mod text;
+
+use std::time::Duration;
+
+/// The console broke: its input ended or cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Nobody can type any more.
+    #[error("the console's input ended")]
+    Closed,
+    /// The terminal failed.
+    #[error("the console failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A screen and a keyboard, or what stands for them.
+pub trait Console {
+    /// Shows a paragraph.
+    fn tell(&mut self, text: &str) -> Result<(), ConsoleError>;
+
+    /// Shows a question; the answer comes from [`Console::poll`].
+    fn ask(&mut self, question: &str) -> Result<(), ConsoleError>;
+
+    /// Returns a line the officer typed, or `None` when none came within `wait`.
+    fn poll(&mut self, wait: Duration) -> Result<Option<String>, ConsoleError>;
+
+    /// Waits for a line as long as it takes.
+    fn wait_line(&mut self) -> Result<String, ConsoleError> {
+        loop {
+            if let Some(line) = self.poll(Duration::from_hours(1))? {
+                return Ok(line);
+            }
+        }
+    }
+}

@@ -368,6 +368,77 @@ impl fmt::Display for Upn {
     }
 }
 
+/// The short fingerprint of a key's identity credential: 8 characters of Crockford base 32.
+///
+/// It stands in a label's QR code, where the code's own error correction guards it: no check character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyFingerprint(String);
+
+impl KeyFingerprint {
+    /// Number of characters.
+    pub const LENGTH: usize = 8;
+
+    /// The first 40 bits of the SHA-256 of the identity credential's public key bytes.
+    #[must_use]
+    pub fn of(public_key: &[u8]) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, public_key);
+        let bits = digest.as_ref()[..5]
+            .iter()
+            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let digit = |index: usize| char::from(ALPHABET[(bits >> (35 - 5 * index) & 31) as usize]);
+        Self((0..Self::LENGTH).map(digit).collect())
+    }
+
+    /// The fingerprint as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyFingerprint {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let what = "key fingerprint";
+        let text = text.trim().to_ascii_uppercase();
+        let found = text.chars().count();
+        if found != Self::LENGTH {
+            return Err(IdError::Length {
+                what,
+                expected: Self::LENGTH,
+                found,
+            });
+        }
+        match text
+            .chars()
+            .find(|c| !u8::try_from(*c).is_ok_and(|b| ALPHABET.contains(&b)))
+        {
+            Some(found) => Err(IdError::Character { what, found }),
+            None => Ok(Self(text)),
+        }
+    }
+}
+
+impl TryFrom<String> for KeyFingerprint {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<KeyFingerprint> for String {
+    fn from(fingerprint: KeyFingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
+impl fmt::Display for KeyFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -437,5 +508,15 @@ mod tests {
         assert!("bg 01@contoso.onmicrosoft.com".parse::<Upn>().is_err());
         let long = format!("{}@contoso.onmicrosoft.com", "a".repeat(45));
         assert!(long.len() > 64 && long.parse::<Upn>().is_err());
+    }
+
+    #[test]
+    fn key_fingerprints_are_the_first_40_bits_of_the_digest() {
+        // SHA-256 of "abc" begins BA 78 16 BF 8F (FIPS 180-4 example).
+        let fingerprint = KeyFingerprint::of(b"abc");
+        assert_eq!(fingerprint.as_str(), "Q9W1DFWF");
+        assert_eq!(fingerprint.as_str().parse(), Ok(fingerprint.clone()));
+        assert!("Q9W1DFW".parse::<KeyFingerprint>().is_err());
+        assert!("Q9W1DFWU".parse::<KeyFingerprint>().is_err());
     }
 }

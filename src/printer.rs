@@ -1,1 +1,309 @@
-//! (to come)
+//! From pages to a printer on a USB port, without a spooler: found, opened and written to directly.
+//!
+//! The parent names the document; a child process lays it out, renders it in the printer's language and
+//! writes it, so that page bytes with a PIN on them never come back. No real printer has been tried yet.
+
+pub mod child;
+pub mod device_id;
+pub mod discovery;
+pub mod language;
+pub mod pdf;
+pub mod pjl;
+pub mod sink;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::paper::{Document, LayoutError};
+use crate::secret::{self, Pin};
+use crate::worker::{Launcher, WorkerError};
+pub use language::Language;
+
+/// A printer on a USB port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printer {
+    /// The kernel's name, `lp0`; another one after a replug.
+    pub name: String,
+    /// Its device node.
+    pub node: PathBuf,
+    /// The USB port it hangs on, `1-2`.
+    pub port: String,
+    /// Maker, as the printer says it; escaped.
+    pub make: String,
+    /// Model, as the printer says it; escaped.
+    pub model: String,
+    /// The languages it says it knows; escaped.
+    pub commands: Vec<String>,
+    /// The best of these that this version speaks.
+    pub language: Option<Language>,
+}
+
+/// What happens while a document is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrintProgress {
+    /// Pages are laid out and rendered.
+    Rendered {
+        /// Number of pages.
+        pages: usize,
+        /// Bytes that go to the printer.
+        bytes: usize,
+    },
+    /// The printer took bytes.
+    Sent {
+        /// So far.
+        bytes: usize,
+        /// In all.
+        of: usize,
+    },
+}
+
+/// The printer took everything; whether whole paper came out, only the officer can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Printed {
+    /// Number of pages.
+    pub pages: usize,
+    /// Bytes sent.
+    pub bytes: usize,
+}
+
+/// Why nothing was printed, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum PrintError {
+    /// No USB printer is there.
+    #[error("No printer was found on USB.")]
+    NoPrinter,
+    /// More than one is there; choosing is not for the program.
+    #[error("There are {} printers: {}.", .0.len(), .0.join(", "))]
+    SeveralPrinters(
+        /// Make, model and port of each.
+        Vec<String>,
+    ),
+    /// The printer knows no language of this version.
+    #[error("{printer} speaks no language that this version prints in; it says: {}", list(.commands))]
+    UnsupportedLanguage {
+        /// Make and model.
+        printer: String,
+        /// What it says it knows.
+        commands: Vec<String>,
+        /// What this version prints in.
+        supported: Vec<String>,
+    },
+    /// PINs are not printed in this language.
+    #[error("A PIN is not printed in {0}.")]
+    PinRefused(
+        /// Name of the language.
+        String,
+    ),
+    /// The document cannot be put on paper.
+    #[error("The page cannot be printed: {0}.")]
+    Layout(LayoutError),
+    /// The device node is no USB printer.
+    #[error("{0} is not a USB printer device.")]
+    NotAPrinter(
+        /// The node.
+        String,
+    ),
+    /// The device node could not be opened.
+    #[error("The printer at {node} could not be opened: {reason}")]
+    Open {
+        /// The node.
+        node: String,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// The printer went away while it was written to.
+    #[error("The printer went away after {sent} of {of} bytes.")]
+    Vanished {
+        /// Bytes it took.
+        sent: usize,
+        /// Bytes in all.
+        of: usize,
+    },
+    /// The printer took no more bytes.
+    #[error("The printer refused more after {sent} of {of} bytes: {reason}")]
+    Refused {
+        /// Bytes it took.
+        sent: usize,
+        /// Bytes in all.
+        of: usize,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// The printer did not take all bytes in time.
+    #[error("The printer did not take the page within {seconds} s.")]
+    Deadline {
+        /// How long it had.
+        seconds: u64,
+    },
+    /// The officer stopped it.
+    #[error("Printing was stopped.")]
+    Cancelled,
+    /// The printing process gave no usable answer.
+    #[error("The printing process failed: {0}")]
+    Worker(
+        /// Why.
+        String,
+    ),
+}
+
+impl PrintError {
+    /// What the officer can do, and whether something may have been printed.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        const PARTLY: &str = "A page may be half printed: void a slip, take paper with a PIN to the shredder, \
+                              and switch the printer off and on before the next page.";
+        match self {
+            Self::NoPrinter => "Connect the printer by USB and switch it on. Nothing was printed.".into(),
+            Self::SeveralPrinters(_) => "Unplug all but one. Nothing was printed.".into(),
+            Self::UnsupportedLanguage { supported, .. } => format!(
+                "Use a printer that speaks one of: {}. Nothing was printed.",
+                list(supported)
+            ),
+            Self::PinRefused(_) => "Use a printer with another language. Nothing was printed.".into(),
+            Self::Layout(error) => error.hint().into(),
+            Self::NotAPrinter(_) => "Unplug the printer and plug it in again. Nothing was printed.".into(),
+            Self::Open { .. } => {
+                "Switch the printer off and on; nothing else may be using it. Nothing was printed.".into()
+            }
+            Self::Vanished { .. } => format!("Look at cable and power. {PARTLY}"),
+            Self::Refused { .. } => format!("Look at paper, toner and covers. {PARTLY}"),
+            Self::Deadline { .. } => format!("Look at paper and at the printer's display. {PARTLY}"),
+            Self::Cancelled | Self::Worker(_) => PARTLY.into(),
+        }
+    }
+
+    /// Whether it is certain that the printer got nothing of the page.
+    #[must_use]
+    pub fn nothing_was_printed(&self) -> bool {
+        !matches!(
+            self,
+            Self::Vanished { .. }
+                | Self::Refused { .. }
+                | Self::Deadline { .. }
+                | Self::Cancelled
+                | Self::Worker(_)
+        )
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+impl Printer {
+    /// Make, model and port, for the screen.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let name = format!("{} {}", self.make, self.model);
+        let name = if name.trim().is_empty() {
+            "a printer"
+        } else {
+            name.trim()
+        };
+        format!("{name} on port {}", self.port)
+    }
+
+    /// The language to print in, or a refusal that lists those of this version.
+    pub fn usable_language(&self) -> Result<Language, PrintError> {
+        self.language.ok_or_else(|| PrintError::UnsupportedLanguage {
+            printer: self.describe(),
+            commands: self.commands.clone(),
+            supported: Language::supported().map(|l| l.name().to_owned()).collect(),
+        })
+    }
+}
+
+/// Prints a document in a child process; `pin` goes with slips and with nothing else.
+///
+/// Returns when the printer has taken all bytes; the deadline covers everything until then.
+pub fn print(
+    launcher: &Launcher,
+    printer: &Printer,
+    document: &Document,
+    pin: Option<&Pin>,
+    deadline: Duration,
+    cancel: &AtomicBool,
+    on_progress: &mut dyn FnMut(PrintProgress),
+) -> Result<Printed, PrintError> {
+    let language = printer.usable_language()?;
+    if document.takes_pin() != pin.is_some() {
+        return Err(PrintError::Layout(LayoutError::PinMismatch));
+    }
+    if pin.is_some() && !language.may_carry_pin() {
+        return Err(PrintError::PinRefused(language.name().to_owned()));
+    }
+    document.check_printable().map_err(PrintError::Layout)?;
+    let request = child::Request {
+        document: document.clone(),
+        node: printer.node.clone(),
+        language,
+        pjl: pjl::is_known(&printer.commands),
+    };
+    let fault = |error: serde_json::Error| PrintError::Worker(error.to_string());
+    let request = serde_json::to_vec(&request).map_err(fault)?;
+    let secret = pin.map(|pin| {
+        let mut bytes = secret::with_capacity(pin.expose().len());
+        bytes.expose_mut().extend_from_slice(pin.expose().as_bytes());
+        bytes
+    });
+    let mut on_event = |event: &[u8]| {
+        if let Ok(progress) = serde_json::from_slice(event) {
+            on_progress(progress);
+        }
+    };
+    let answer = launcher.call(
+        "print",
+        &request,
+        secret.as_ref(),
+        deadline,
+        cancel,
+        &mut on_event,
+    );
+    match answer {
+        Ok(answer) => serde_json::from_slice(&answer).map_err(fault),
+        Err(WorkerError::Failed(failure)) => Err(serde_json::from_slice(&failure).unwrap_or_else(fault)),
+        Err(WorkerError::Deadline(deadline)) => Err(PrintError::Deadline {
+            seconds: deadline.as_secs(),
+        }),
+        Err(WorkerError::Cancelled) => Err(PrintError::Cancelled),
+        Err(error @ (WorkerError::Io(_) | WorkerError::Died)) => Err(PrintError::Worker(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_a_sentence_and_says_whether_paper_is_in_doubt() {
+        let errors = [
+            PrintError::NoPrinter,
+            PrintError::SeveralPrinters(vec!["A B on port 1-1".into(), "C D on port 1-2".into()]),
+            PrintError::Layout(LayoutError::Pin),
+            PrintError::Vanished { sent: 8192, of: 9000 },
+            PrintError::Deadline { seconds: 60 },
+            PrintError::PinRefused("PDF".into()),
+            PrintError::Cancelled,
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(
+                text.starts_with(char::is_uppercase) && text.ends_with('.'),
+                "{text}"
+            );
+            assert_eq!(
+                error.nothing_was_printed(),
+                error.hint().contains("Nothing was printed."),
+                "{text}"
+            );
+        }
+    }
+}

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 pub(crate) fn run(task: &str) -> ExitCode {
     match task {
         crate::key::operation::TASK => crate::key::operation::serve(),
+        crate::manifest::seal::TASK => crate::worker::child::serve(Box::new(crate::manifest::seal::work)),
+        #[cfg(feature = "station")]
+        "print" => crate::worker::child::serve(Box::new(crate::printer::child::work)),
         _ => ExitCode::from(2),
     }
 }

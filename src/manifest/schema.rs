@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::OpenError;
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
+use crate::key::IdentityCredential;
 use crate::secret::{self, Pin, Secret};
 
 /// Value of `format`.
@@ -169,40 +170,6 @@ pub struct Model {
     pub versions: Vec<String>,
 }
 
-/// A non-discoverable credential that only this key holds, and only until it is reset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdentityCredential {
-    /// The RP id it was made under.
-    pub rp_id: String,
-    /// Credential id.
-    #[serde(with = "base64url")]
-    pub credential_id: Vec<u8>,
-    /// COSE algorithm: -7 (ES256) or -8 (EdDSA).
-    pub algorithm: i64,
-    /// Public key: uncompressed point (65 bytes) for ES256, 32 bytes for EdDSA.
-    #[serde(with = "base64url")]
-    pub public_key: Vec<u8>,
-    /// Attestation of the credential.
-    pub attestation: Attestation,
-}
-
-/// Attestation statement of the identity credential (WebAuthn, 8.2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attestation {
-    /// Attestation format, e.g. `packed`.
-    pub format: String,
-    /// True when signature and AAGUID were checked on the station.
-    pub verified: bool,
-    /// Certificates, leaf first, DER.
-    #[serde(default, with = "base64url_list")]
-    pub certificates: Vec<Vec<u8>>,
-    /// Why it was not verified, where it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
 impl Manifest {
     /// Starts a manifest of the current format version.
     #[must_use]
@@ -287,49 +254,15 @@ fn read_pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pin>, D
     Option::<String>::deserialize(deserializer).map(|pin| pin.map(Secret::new))
 }
 
-/// Bytes as base64url without padding.
-mod base64url {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        URL_SAFE_NO_PAD.decode(text).map_err(D::Error::custom)
-    }
-}
-
-/// A list of such bytes.
-mod base64url_list {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(list: &[Vec<u8>], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(list.iter().map(|bytes| URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u8>>, D::Error> {
-        let list = Vec::<String>::deserialize(deserializer)?;
-        list.iter()
-            .map(|text| URL_SAFE_NO_PAD.decode(text).map_err(D::Error::custom))
-            .collect()
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::key::attestation::AttestationStatement;
     use time::macros::datetime;
 
     /// A manifest with one key, for tests of every layer.
     pub(crate) fn sample() -> Manifest {
         let mut random = |bytes: &mut [u8]| bytes.fill(5);
-        let certificates = vec![vec![0x30, 0x03, 0x02, 0x01, 0x01]];
         Manifest::new(
             CeremonyFacts {
                 id: CeremonyId::draw(&mut random),
@@ -373,14 +306,21 @@ pub(crate) mod tests {
                 },
                 identity: IdentityCredential {
                     rp_id: "identity.glasskey.invalid".into(),
-                    credential_id: vec![2; 32],
+                    credential_id: vec![2; 32].into(),
                     algorithm: -7,
-                    public_key: vec![4; 65],
-                    attestation: Attestation {
+                    public_key: vec![4; 77].into(),
+                    aaguid: Aaguid([1; 16]),
+                    auth_data: vec![3; 100].into(),
+                    attestation: AttestationStatement {
                         format: "packed".into(),
+                        algorithm: Some(-7),
+                        signature: vec![5; 70].into(),
+                        x5c: vec![vec![0x30, 0x03, 0x02, 0x01, 0x01].into()],
+                        client_data_hash: vec![6; 32].into(),
                         verified: true,
-                        certificates,
-                        note: None,
+                        note: "Batch certificate.".into(),
+                        thumbprint_sha1: None,
+                        thumbprint_sha256: None,
                     },
                 },
                 pin: Some(Secret::new("73915082".into())),

@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use age::secrecy::ExposeSecret;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, x25519};
@@ -19,6 +21,11 @@ use ring::digest::{Context, SHA256};
 use super::OpenError;
 use crate::id::IdError;
 use crate::secret::{self, Secret};
+use crate::worker::child::Reporter;
+use crate::worker::{Launcher, WorkerError};
+
+/// Name of the worker task that encrypts: age keeps copies of its own, which end with the child.
+pub const TASK: &str = "seal";
 
 /// Type of the additional stanza.
 const STANZA: &str = "glasskey-integrity-v1";
@@ -26,6 +33,9 @@ const STANZA: &str = "glasskey-integrity-v1";
 /// Size of the chunks that age encrypts one by one, and of the tag each of them gains (age specification).
 const CHUNK: usize = 64 * 1024;
 const TAG: usize = 16;
+
+/// Time for encrypting a manifest of several hundred keys on a slow machine.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// An age X25519 identity (`AGE-SECRET-KEY-1…`) of a companion.
 pub struct Identity(x25519::Identity);
@@ -106,6 +116,30 @@ pub fn seal(jws: &Secret<Vec<u8>>, recipients: &[String]) -> Result<Vec<u8>, Str
     writer.write_all(jws.expose()).map_err(|e| failed(&e))?;
     writer.finish().map_err(|e| failed(&e))?;
     Ok(file)
+}
+
+/// Encrypts in a short-lived child process, so that no copy of a PIN outlives the work.
+pub fn seal_in_child(
+    launcher: &Launcher,
+    jws: &Secret<Vec<u8>>,
+    recipients: &[String],
+) -> Result<Vec<u8>, String> {
+    let request = serde_json::to_vec(recipients).map_err(|e| e.to_string())?;
+    let never = AtomicBool::new(false);
+    launcher
+        .call(TASK, &request, Some(jws), DEADLINE, &never, &mut |_| {})
+        .map_err(|error| match error {
+            WorkerError::Failed(reason) => String::from_utf8_lossy(&reason).into_owned(),
+            other => other.to_string(),
+        })
+}
+
+/// The child's side of [`seal_in_child`].
+pub fn work(request: &[u8], jws: Secret<Vec<u8>>, _: &mut Reporter) -> Result<Vec<u8>, Vec<u8>> {
+    let recipients: Vec<String> = serde_json::from_slice(request).map_err(|e| e.to_string().into_bytes())?;
+    let sealed = seal(&jws, &recipients).map_err(String::into_bytes);
+    drop(jws);
+    sealed
 }
 
 /// Decrypts an age file and tells cut, damaged and foreign files apart.

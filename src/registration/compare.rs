@@ -100,7 +100,7 @@ pub(super) fn fits(
 
 /// Whether one of the tenant's thumbprints is the prepared key's; `None` when there is nothing to compare.
 fn thumbprints(passkey: &Passkey, key: &PreparedKey) -> Option<bool> {
-    let leaf = key.identity.attestation.certificates.first()?;
+    let leaf = key.identity.attestation.x5c.first()?.as_slice();
     let hex = |bytes: &[u8]| -> String {
         use std::fmt::Write as _;
         bytes.iter().fold(String::new(), |mut text, byte| {

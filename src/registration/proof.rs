@@ -7,10 +7,7 @@ use super::report::Proof;
 use super::{OnWrongKey, RegistrationError, Voice};
 use crate::graph::Interrupt;
 use crate::key::auth_data::{AuthData, USER_PRESENT, USER_VERIFIED};
-use crate::key::{
-    Blob, CredentialQuery, IdentityCredential, KeyBus, KeyError, KeyEvent, SecurityKey, Watch,
-    attestation::AttestationStatement,
-};
+use crate::key::{Blob, CredentialQuery, KeyBus, KeyError, KeyEvent, SecurityKey, Watch};
 use crate::manifest::schema::PreparedKey;
 use crate::secret::Pin;
 
@@ -95,9 +92,9 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
     }
 
     fn ask_identity(&self, key: &SecurityKey, voice: &mut dyn Voice) -> Result<Proof, KeyError> {
-        let identity = identity(self.key);
+        let identity = &self.key.identity;
         let proof = self.with_pin(voice, |pin, watch| {
-            self.bus.assert_identity(key, &identity, pin, watch)
+            self.bus.assert_identity(key, identity, pin, watch)
         })?;
         Ok(Proof {
             time: OffsetDateTime::now_utc(),
@@ -193,72 +190,5 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
             _ if self.interrupt.check().is_err() => RegistrationError::Interrupted,
             other => RegistrationError::Key(other),
         }
-    }
-}
-
-/// The manifest's identity credential as the key module wants it: with a `COSE_Key`.
-fn identity(key: &PreparedKey) -> IdentityCredential {
-    let identity = &key.identity;
-    IdentityCredential {
-        rp_id: identity.rp_id.clone(),
-        credential_id: Blob(identity.credential_id.clone()),
-        algorithm: identity.algorithm,
-        public_key: Blob(cose_key(identity.algorithm, &identity.public_key)),
-        aaguid: key.model.aaguid,
-        auth_data: Blob::default(),
-        attestation: AttestationStatement {
-            format: identity.attestation.format.clone(),
-            algorithm: None,
-            signature: Blob::default(),
-            x5c: Vec::new(),
-            client_data_hash: Blob::default(),
-            verified: identity.attestation.verified,
-            note: String::new(),
-            thumbprint_sha1: None,
-            thumbprint_sha256: None,
-        },
-    }
-}
-
-/// A `COSE_Key` (RFC 9053, 7) of a P-256 point or an Ed25519 key; empty, and so refused later, for another length.
-fn cose_key(algorithm: i64, public_key: &[u8]) -> Vec<u8> {
-    match (algorithm, public_key) {
-        (-7, [0x04, point @ ..]) if point.len() == 64 => {
-            let (x, y) = point.split_at(32);
-            [
-                &[0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20][..],
-                x,
-                &[0x22, 0x58, 0x20][..],
-                y,
-            ]
-            .concat()
-        }
-        (-8, key) if key.len() == 32 => [
-            &[0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20][..],
-            key,
-        ]
-        .concat(),
-        _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::auth_data::PublicKey;
-
-    #[test]
-    fn public_keys_of_the_manifest_become_cose_keys() {
-        let mut point = vec![0x04];
-        point.extend_from_slice(&[7; 64]);
-        assert_eq!(
-            PublicKey::from_cose(&cose_key(-7, &point)),
-            Ok(PublicKey::Es256(point.clone()))
-        );
-        assert_eq!(
-            PublicKey::from_cose(&cose_key(-8, &[9; 32])),
-            Ok(PublicKey::EdDsa(vec![9; 32]))
-        );
-        assert!(PublicKey::from_cose(&cose_key(-7, &[9; 32])).is_err());
     }
 }

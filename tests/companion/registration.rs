@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use glasskey::graph::{Client, Interrupt, Pace, Service};
 use glasskey::id::{Aaguid, CeremonyId, LabelId, SlipNumber};
+use glasskey::key::attestation::AttestationStatement;
+use glasskey::key::{Blob, IdentityCredential};
 use glasskey::manifest::Manifest;
-use glasskey::manifest::schema::{
-    Attestation, CeremonyFacts, IdentityCredential, Model, PinCustody, PreparedKey, SlipCount, TranscriptHead,
-};
+use glasskey::manifest::schema::{CeremonyFacts, Model, PinCustody, PreparedKey, SlipCount, TranscriptHead};
 use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
     Journal, OnMismatch, OnWrongKey, Options, PersonSteps, Registration, RegistrationError, Report, Voice,
@@ -26,6 +26,12 @@ use crate::fake_bus::{FakeBus, Shared};
 
 pub(crate) const UPN: &str = "bg-01@contoso.onmicrosoft.com";
 const IDENTITY_RP: &str = "identity.glasskey.invalid";
+
+/// A P-256 point as `COSE_Key` (RFC 9053, 7.1.1).
+fn cose_key(point: &[u8]) -> Vec<u8> {
+    let head = [0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+    [&head[..], &point[1..33], &[0x22, 0x58, 0x20], &point[33..65]].concat()
+}
 
 /// Prepares a key as the station would: identity credential on it, its public part in the manifest.
 pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
@@ -57,14 +63,21 @@ pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
         },
         identity: IdentityCredential {
             rp_id: IDENTITY_RP.into(),
-            credential_id,
+            credential_id: Blob(credential_id),
             algorithm: -7,
-            public_key,
-            attestation: Attestation {
+            public_key: Blob(cose_key(&public_key)),
+            aaguid: Aaguid(key.aaguid),
+            auth_data: Blob::default(),
+            attestation: AttestationStatement {
                 format: "packed".into(),
+                algorithm: Some(-7),
+                signature: Blob::default(),
+                x5c: vec![Blob(key.certificate.clone())],
+                client_data_hash: Blob::default(),
                 verified: true,
-                certificates: vec![key.certificate.clone()],
-                note: None,
+                note: String::new(),
+                thumbprint_sha1: None,
+                thumbprint_sha256: None,
             },
         },
         pin: None,

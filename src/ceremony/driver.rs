@@ -1,0 +1,681 @@
+//! Carries out what the state machine wants: keys, papers, stick and officer behind small traits.
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::closing;
+use super::effect::{Effect, Question, Work};
+use super::event::{Answer, Event, Failure, FailureKind, Outcome, SeenKey};
+use super::journal::Journal;
+use super::state::{Ceremony, Job};
+use crate::console::{Console, ConsoleError, text};
+use crate::id::{CeremonyId, KeyFingerprint, LabelId, SlipNumber};
+use crate::key::{KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, fitness, identity};
+use crate::manifest::schema::{Model, PreparedKey};
+use crate::manifest::sign::StationKey;
+use crate::media::{MediaError, Stick};
+use crate::paper::label::{LabelContent, LabelSheet};
+use crate::paper::page::PaperSize;
+use crate::paper::slip::SlipContent;
+use crate::paper::stock::Stock;
+use crate::paper::{Document, LayoutError};
+use crate::pin::{self, NoRandomness, PinPolicy};
+use crate::plan::{Paper, Plan};
+use crate::printer::PrintError;
+use crate::secret::{Pin, Secret};
+use crate::transcript::{Entry, Text};
+
+/// How often the bus is looked at while nothing happens.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Something that prints documents.
+pub trait Press {
+    /// Prints; returns when the printer has taken all bytes.
+    fn print(&mut self, document: &Document, pin: Option<&Pin>) -> Result<(), PrintError>;
+}
+
+/// Encrypts a signed manifest for recipients; the error is a clause for people.
+pub type Sealer<'a> = dyn Fn(&Secret<Vec<u8>>, &[String]) -> Result<Vec<u8>, String> + 'a;
+
+/// Everything outside that a ceremony uses.
+pub struct Ports<'a> {
+    /// The USB ports.
+    pub keys: &'a dyn KeyBus,
+    /// The printer.
+    pub press: &'a mut dyn Press,
+    /// The officer.
+    pub console: &'a mut dyn Console,
+    /// Encrypts a signed manifest for its recipients.
+    pub seal: &'a Sealer<'a>,
+    /// The clock, UTC.
+    pub now: &'a dyn Fn() -> OffsetDateTime,
+}
+
+/// Why a ceremony could not be carried on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// Nobody can be asked any more.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    /// The stick cannot be used.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// Something in the plan cannot be printed.
+    #[error("The plan cannot be printed: {0}.")]
+    Layout(#[from] LayoutError),
+    /// The plan names a label sheet that is not known.
+    #[error("The plan's label stock is not known: {0}.")]
+    Stock(String),
+}
+
+/// What a finished ceremony says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The ceremony.
+    pub ceremony: CeremonyId,
+    /// Keys prepared.
+    pub prepared: usize,
+    /// Keys put aside.
+    pub rejected: usize,
+}
+
+/// A key that is done, until the manifest takes it.
+pub(super) struct KeptKey {
+    pub(super) key: PreparedKey,
+    pub(super) fingerprint: KeyFingerprint,
+}
+
+/// What is known of the key in hand.
+#[derive(Default)]
+struct InHand {
+    plugged: Option<SecurityKey>,
+    info: Option<KeyInfo>,
+    identity: Option<crate::key::IdentityCredential>,
+    pin: Option<(SlipNumber, Pin)>,
+}
+
+/// A ceremony being carried out.
+pub(super) struct Driver<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) ports: Ports<'a>,
+    pub(super) journal: Journal<'a>,
+    pub(super) id: CeremonyId,
+    pub(super) station: StationKey,
+    pub(super) started: OffsetDateTime,
+    pub(super) kept: Vec<KeptKey>,
+    pub(super) exceptions: Vec<String>,
+    pub(super) sealed: Option<Vec<u8>>,
+    in_hand: InHand,
+    stock: Stock,
+    next_label: u16,
+}
+
+/// Carries out a whole ceremony by `plan`, whose file had the SHA-256 `plan_sha256`.
+///
+/// `checks` are the results of the self-test, which go into the transcript.
+pub fn run<'a>(
+    plan: &'a Plan,
+    plan_sha256: &str,
+    checks: Vec<Entry>,
+    stick: &'a mut Stick,
+    ports: Ports<'a>,
+) -> Result<Finished, DriverError> {
+    let label_stock: Stock = plan
+        .label_stock
+        .parse()
+        .map_err(|e: crate::paper::stock::UnknownStock| DriverError::Stock(e.0))?;
+    let station = StationKey::generate().ok_or(NoRandomness)?;
+    let id = draw_id(CeremonyId::draw)?;
+    let mut jobs: Vec<Job> = Vec::new();
+    for key in &plan.keys {
+        let mut label = draw_id(LabelId::draw)?;
+        while jobs.iter().any(|j| j.label == label) {
+            label = draw_id(LabelId::draw)?;
+        }
+        jobs.push(Job {
+            label,
+            account: key.account.clone(),
+            custodian: key.custodian.clone(),
+        });
+    }
+    let started = (ports.now)();
+    let journal = Journal::new(stick, &id)?;
+    let mut driver = Driver {
+        plan,
+        ports,
+        journal,
+        id,
+        station,
+        started,
+        kept: Vec::new(),
+        exceptions: Vec::new(),
+        sealed: None,
+        in_hand: InHand::default(),
+        stock: label_stock,
+        next_label: plan.first_label,
+    };
+    closing::check_printable(&driver, &jobs)?;
+    driver.begin(plan_sha256, checks)?;
+    driver.drive(jobs)
+}
+
+fn draw_id<T>(draw: impl Fn(&mut dyn FnMut(&mut [u8])) -> T) -> Result<T, NoRandomness> {
+    let mut failed = None;
+    // `draw` repeats until the check character fits; constant bytes would keep it busy for ever.
+    let mut filler = 0_u8;
+    let id = draw(&mut |bytes| {
+        if let Err(error) = pin::kernel_random(bytes) {
+            failed = Some(error);
+            for byte in bytes {
+                filler = filler.wrapping_mul(37).wrapping_add(11);
+                *byte = filler;
+            }
+        }
+    });
+    failed.map_or(Ok(id), Err)
+}
+
+impl Driver<'_> {
+    fn begin(&mut self, plan_sha256: &str, checks: Vec<Entry>) -> Result<(), ConsoleError> {
+        let entry = Entry::Started {
+            ceremony: self.id.clone(),
+            title: Text::new(&self.plan.title),
+            plan_sha256: plan_sha256.to_owned(),
+            station: self.station.fingerprint(),
+            version: Text::new(env!("CARGO_PKG_VERSION")),
+            people: self.plan.people.clone(),
+        };
+        self.record(entry)?;
+        for check in checks {
+            self.record(check)?;
+        }
+        self.ports
+            .console
+            .tell(&format!("Ceremony {}: {}", self.id, self.plan.title))
+    }
+
+    fn drive(&mut self, jobs: Vec<Job>) -> Result<Finished, DriverError> {
+        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags);
+        let mut queue = VecDeque::from(effects);
+        let mut asked: Option<Question> = None;
+        let mut seen: Option<Vec<SeenKey>> = None;
+        loop {
+            while let Some(effect) = queue.pop_front() {
+                match effect {
+                    Effect::Tell(notice) => self.ports.console.tell(&text::notice(&notice))?,
+                    Effect::Ask(question) => {
+                        self.ports.console.ask(&text::question(&question))?;
+                        asked = Some(question);
+                    }
+                    Effect::Record(entry) => self.exception(entry)?,
+                    Effect::ForgetPin => self.in_hand.pin = None,
+                    Effect::Keep => self.keep(&ceremony),
+                    Effect::Do(work) => {
+                        let event = self.perform(&work, &ceremony)?;
+                        queue.extend(ceremony.handle(event));
+                    }
+                    Effect::End => {
+                        let (prepared, rejected) = (ceremony.prepared().len(), ceremony.rejected().len());
+                        return Ok(Finished {
+                            ceremony: self.id.clone(),
+                            prepared,
+                            rejected,
+                        });
+                    }
+                }
+            }
+            let now = self.look()?;
+            if seen.as_ref() != Some(&now) {
+                seen = Some(now.clone());
+                queue.extend(ceremony.handle(Event::KeysSeen(now)));
+                continue;
+            }
+            if let Some(line) = self.ports.console.poll(LOOK)?
+                && let Some(answer) = self.read_answer(&mut asked, &line)?
+            {
+                queue.extend(ceremony.handle(Event::Answered(answer)));
+            }
+        }
+    }
+
+    /// The keys on the bus; a bus that cannot be read is an empty one, and is said once per look.
+    fn look(&mut self) -> Result<Vec<SeenKey>, ConsoleError> {
+        match self.ports.keys.scan() {
+            Ok(keys) => Ok(keys.iter().map(seen_key).collect()),
+            Err(error) => {
+                self.ports
+                    .console
+                    .tell(&format!("!! {error}\n   {}", error.hint()))?;
+                std::thread::sleep(Duration::from_secs(2));
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn read_answer(
+        &mut self,
+        asked: &mut Option<Question>,
+        line: &str,
+    ) -> Result<Option<Answer>, ConsoleError> {
+        let Some(question) = asked.take() else {
+            if !line.is_empty() {
+                self.ports.console.tell("   (Nothing is asked right now.)")?;
+            }
+            return Ok(None);
+        };
+        let Some(answer) = text::answer(&question, line) else {
+            self.ports
+                .console
+                .tell("!! Please type the whole word yes or no.")?;
+            self.ports.console.ask(&text::question(&question))?;
+            *asked = Some(question);
+            return Ok(None);
+        };
+        let said = match &answer {
+            Answer::Yes => "yes",
+            Answer::No => "no",
+            Answer::Text(text) => text,
+        };
+        self.record(Entry::Answered {
+            question: Text::new(text::subject(&question)),
+            answer: Text::new(said),
+        })?;
+        Ok(Some(answer))
+    }
+
+    pub(super) fn record(&mut self, entry: Entry) -> Result<(), ConsoleError> {
+        self.journal.append((self.ports.now)(), entry, self.ports.console)
+    }
+
+    /// Records what the state machine noted, and keeps what belongs under "exceptions" on the record.
+    fn exception(&mut self, entry: Entry) -> Result<(), ConsoleError> {
+        match &entry {
+            Entry::SlipVoided { slip, reason } => {
+                self.exceptions
+                    .push(format!("Slip {slip} is void: {}.", reason.as_str()));
+            }
+            Entry::KeyRejected { label, reason } => {
+                self.exceptions.push(format!(
+                    "A key for label {label} was put aside: {}",
+                    reason.as_str()
+                ));
+            }
+            _ => {}
+        }
+        self.record(entry)
+    }
+
+    /// Does one piece of work, journalled before and after.
+    fn perform(&mut self, work: &Work, ceremony: &Ceremony) -> Result<Event, DriverError> {
+        let job = ceremony.job().cloned();
+        let key = job.as_ref().map(|j| j.label.clone());
+        let effect = || Text::new(text::effect(work));
+        let slip = match work {
+            Work::PrintSlip(slip)
+            | Work::SetPin(_, slip)
+            | Work::ProvePin(_, slip)
+            | Work::MakeIdentity(_, slip) => Some(*slip),
+            _ => None,
+        };
+        self.record(Entry::Intended {
+            effect: effect(),
+            key: key.clone(),
+            slip,
+        })?;
+        self.ports.console.tell(&text::work(work))?;
+        let outcome = match work {
+            Work::Identify(seen) => self.identify(seen, job.as_ref())?,
+            Work::Reset(seen) => self.reset(seen),
+            Work::PrintSlip(slip) => self.print_slip(*slip, job.as_ref())?,
+            Work::SetPin(seen, slip) => self.set_pin(seen, *slip),
+            Work::ProvePin(seen, slip) => self.prove_pin(seen, *slip),
+            Work::MakeIdentity(seen, _) => self.make_identity(seen, job.as_ref()),
+            Work::PrintLabel(label) => self.print_label(label),
+            Work::PrintRecord => closing::print_record(self, ceremony),
+            Work::Export => closing::export(self, ceremony)?,
+        };
+        match outcome {
+            Ok(outcome) => {
+                // After the export the stick is read-only and the transcript closed.
+                if outcome != Outcome::Exported {
+                    let result = result_text(&outcome);
+                    self.record(Entry::Done {
+                        effect: effect(),
+                        key,
+                        slip,
+                        result,
+                    })?;
+                }
+                Ok(Event::Done(outcome))
+            }
+            Err(failure) => {
+                let reason = Text::new(&failure.text);
+                self.record(Entry::Failed {
+                    effect: effect(),
+                    key,
+                    slip,
+                    reason,
+                })?;
+                Ok(Event::Failed(failure))
+            }
+        }
+    }
+
+    /// Makes sure that exactly this key is plugged in, then works with it; says when a touch is wanted.
+    fn with_key<T>(
+        &mut self,
+        seen: &SeenKey,
+        work: impl FnOnce(&mut InHandKeys<'_>, &SecurityKey, &mut Watch<'_>) -> Result<T, KeyError>,
+    ) -> Result<T, Failure> {
+        let keys = self.ports.keys.scan().map_err(|e| key_failure(&e))?;
+        if keys.len() > 1 {
+            return Err(key_failure(&KeyError::SeveralKeys {
+                names: keys.iter().map(ToString::to_string).collect(),
+            }));
+        }
+        let Some(key) = keys.into_iter().find(|k| seen_key(k) == *seen) else {
+            return Err(Failure {
+                kind: FailureKind::Vanished,
+                text: "The key was taken out.".into(),
+                hint: "Follow the next instruction.".into(),
+            });
+        };
+        let cancel = AtomicBool::new(false);
+        let console = &mut *self.ports.console;
+        let mut on_event = |event: KeyEvent| {
+            if event == KeyEvent::TouchNeeded {
+                let _ = console.tell(">> Touch the key now.");
+            }
+        };
+        let mut watch = Watch {
+            cancel: &cancel,
+            on_event: &mut on_event,
+        };
+        let mut hands = InHandKeys {
+            bus: self.ports.keys,
+            in_hand: &mut self.in_hand,
+        };
+        work(&mut hands, &key, &mut watch).map_err(|e| key_failure(&e))
+    }
+
+    fn identify(
+        &mut self,
+        seen: &SeenKey,
+        job: Option<&Job>,
+    ) -> Result<Result<Outcome, Failure>, ConsoleError> {
+        self.in_hand = InHand::default();
+        let found = self.with_key(seen, |hands, key, watch| {
+            let info = hands.bus.identify(key, watch)?;
+            fitness(&info).map_err(KeyError::Unfit)?;
+            hands.in_hand.plugged = Some(key.clone());
+            Ok(info)
+        });
+        let info = match found {
+            Ok(info) => info,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let least = info.min_pin_length;
+        if least > u32::from(self.plan.pin_length) {
+            return Ok(Err(Failure {
+                kind: FailureKind::Other,
+                text: format!(
+                    "This key wants PINs of at least {least} digits; the plan says {}.",
+                    self.plan.pin_length
+                ),
+                hint: "Use another model of key, or a plan with longer PINs. Nothing has been changed."
+                    .into(),
+            }));
+        }
+        if let (Some(job), Some(key)) = (job, &self.in_hand.plugged) {
+            let entry = Entry::KeyIdentified {
+                label: job.label.clone(),
+                account: job.account.clone(),
+                aaguid: info.aaguid,
+                product: Text::new(&key.product),
+                port: Text::new(key.port.as_str()),
+            };
+            self.record(entry)?;
+        }
+        let description = format!(
+            "{} (model {}, {}; {})",
+            seen.name,
+            info.aaguid,
+            info.versions.join(" "),
+            if info.pin_set() {
+                "it HAS a PIN: somebody uses or used it"
+            } else {
+                "no PIN set"
+            }
+        );
+        let long_touch = info.long_touch_for_reset;
+        self.in_hand.info = Some(info);
+        Ok(Ok(Outcome::Identified {
+            description,
+            long_touch,
+        }))
+    }
+
+    fn print_slip(
+        &mut self,
+        slip: SlipNumber,
+        job: Option<&Job>,
+    ) -> Result<Result<Outcome, Failure>, NoRandomness> {
+        self.in_hand.pin = None;
+        let Some(job) = job else { return Ok(Err(no_job())) };
+        let pin = pin::draw(
+            PinPolicy {
+                length: self.plan.pin_length,
+            },
+            &mut pin::kernel_random,
+        )?;
+        let document = self.slip(slip, job);
+        Ok(match self.ports.press.print(&document, Some(&pin)) {
+            Ok(()) => {
+                self.in_hand.pin = Some((slip, pin));
+                Ok(Outcome::SlipPrinted)
+            }
+            Err(error) => Err(print_failure(&error)),
+        })
+    }
+
+    /// The slip of a key, without its PIN.
+    pub(super) fn slip(&self, slip: SlipNumber, job: &Job) -> Document {
+        Document::Slip(SlipContent {
+            slip,
+            label: job.label.clone(),
+            ceremony: self.id.clone(),
+            date: self.started.date().to_string(),
+            custodian: job.custodian.clone().unwrap_or_default(),
+            paper: self.paper(),
+        })
+    }
+
+    pub(super) fn paper(&self) -> PaperSize {
+        match self.plan.paper {
+            Paper::A4 => PaperSize::A4,
+            Paper::Letter => PaperSize::Letter,
+        }
+    }
+
+    fn reset(&mut self, seen: &SeenKey) -> Result<Outcome, Failure> {
+        self.with_key(seen, |hands, key, watch| {
+            let Some(before) = &hands.in_hand.info else {
+                return Err(no_pin());
+            };
+            let info = hands.bus.reset(key, before.aaguid, watch)?;
+            hands.in_hand.info = Some(info);
+            hands.in_hand.plugged = Some(key.clone());
+            Ok(Outcome::Reset)
+        })
+    }
+
+    fn set_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
+        self.with_key(seen, |hands, key, watch| {
+            let pin = hands.pin(slip)?;
+            hands.bus.set_pin(key, pin, watch).map(|_| Outcome::PinSet)
+        })
+    }
+
+    fn prove_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
+        self.with_key(seen, |hands, key, watch| {
+            let pin = hands.pin(slip)?;
+            hands.bus.prove_pin(key, pin, watch).map(|_| Outcome::PinProven)
+        })
+    }
+
+    fn make_identity(&mut self, seen: &SeenKey, job: Option<&Job>) -> Result<Outcome, Failure> {
+        let Some(job) = job else { return Err(no_job()) };
+        let user = identity::user(&self.id, &job.label);
+        self.with_key(seen, |hands, key, watch| {
+            let Some((_, pin)) = &hands.in_hand.pin else {
+                return Err(no_pin());
+            };
+            let identity = hands.bus.make_identity(key, pin, &user, watch)?;
+            let fingerprint = KeyFingerprint::of(identity.public_key.as_slice()).to_string();
+            hands.in_hand.identity = Some(identity);
+            Ok(Outcome::IdentityMade { fingerprint })
+        })
+    }
+
+    fn print_label(&mut self, label: &LabelId) -> Result<Outcome, Failure> {
+        let Some(identity) = &self.in_hand.identity else {
+            return Err(no_job());
+        };
+        let content = LabelContent {
+            label: label.clone(),
+            ceremony: self.id.clone(),
+            fingerprint: KeyFingerprint::of(identity.public_key.as_slice()),
+        };
+        let start = self.next_label.min(self.stock.count()).max(1);
+        let sheet = LabelSheet {
+            stock: self.stock,
+            start,
+            shift: (0, 0),
+            labels: vec![content],
+        };
+        let next = sheet.next_start().unwrap_or(1);
+        let printed = self.ports.press.print(&Document::Labels(sheet), None);
+        // A label that may be on the sheet uses up its place.
+        if printed
+            .as_ref()
+            .map_or_else(|e| !e.nothing_was_printed(), |()| true)
+        {
+            self.next_label = next;
+        }
+        printed
+            .map(|()| Outcome::LabelPrinted)
+            .map_err(|e| print_failure(&e))
+    }
+
+    /// Puts the key in hand with those that are done; its PIN stays in memory until the manifest is sealed.
+    fn keep(&mut self, ceremony: &Ceremony) {
+        let in_hand = std::mem::take(&mut self.in_hand);
+        let (Some(done), Some(key), Some(info), Some(identity)) = (
+            ceremony.prepared().last(),
+            in_hand.plugged,
+            in_hand.info,
+            in_hand.identity,
+        ) else {
+            return;
+        };
+        let fingerprint = KeyFingerprint::of(identity.public_key.as_slice());
+        let pin = in_hand.pin.map(|(_, pin)| pin);
+        let in_manifest = self.plan.pin_custody == crate::manifest::schema::PinCustody::Manifest;
+        let key = PreparedKey {
+            label: done.job.label.clone(),
+            account: done.job.account.clone(),
+            slip: done.slip,
+            key_bag: done.key_bag.clone(),
+            slip_bag: done.slip_bag.clone(),
+            custodian: done.job.custodian.clone(),
+            prepared: (self.ports.now)(),
+            model: Model {
+                aaguid: info.aaguid,
+                product: key.product.clone(),
+                usb: format!("{:04x}:{:04x}", key.vid, key.pid),
+                serial: key.serial.clone(),
+                firmware: info.firmware,
+                versions: info.versions,
+            },
+            identity,
+            pin: if in_manifest { pin } else { None },
+        };
+        self.kept.push(KeptKey { key, fingerprint });
+    }
+}
+
+/// The part of the driver that work with a key may touch while the console is lent to the watch.
+struct InHandKeys<'a> {
+    bus: &'a dyn KeyBus,
+    in_hand: &'a mut InHand,
+}
+
+impl InHandKeys<'_> {
+    /// The PIN of this very slip.
+    fn pin(&self, slip: SlipNumber) -> Result<&Pin, KeyError> {
+        match &self.in_hand.pin {
+            Some((number, pin)) if *number == slip => Ok(pin),
+            _ => Err(no_pin()),
+        }
+    }
+}
+
+fn seen_key(key: &SecurityKey) -> SeenKey {
+    SeenKey {
+        port: key.port.as_str().to_owned(),
+        device: (key.busnum, key.devnum),
+        name: key.to_string(),
+    }
+}
+
+/// The state machine never asks for this; should it, the officer sees a failure and no key a wrong PIN.
+fn no_pin() -> KeyError {
+    KeyError::Unsupported {
+        what: "a step out of order".into(),
+    }
+}
+
+fn no_job() -> Failure {
+    Failure {
+        kind: FailureKind::Other,
+        text: "A step came out of order.".into(),
+        hint: "This is a fault of the program: note it on the record.".into(),
+    }
+}
+
+fn key_failure(error: &KeyError) -> Failure {
+    let kind = match error {
+        KeyError::Vanished { .. } | KeyError::NoKey => FailureKind::Vanished,
+        KeyError::SeveralKeys { .. } => FailureKind::SeveralKeys,
+        KeyError::WindowPassed => FailureKind::WindowPassed,
+        KeyError::NoTouch => FailureKind::NoTouch,
+        _ => FailureKind::Other,
+    };
+    Failure {
+        kind,
+        text: error.to_string(),
+        hint: error.hint().to_owned(),
+    }
+}
+
+pub(super) fn print_failure(error: &PrintError) -> Failure {
+    Failure {
+        kind: FailureKind::Other,
+        text: error.to_string(),
+        hint: error.hint(),
+    }
+}
+
+fn result_text(outcome: &Outcome) -> Option<Text> {
+    match outcome {
+        Outcome::Identified { description, .. } => Some(Text::new(description)),
+        Outcome::IdentityMade { fingerprint } => Some(Text::new(fingerprint)),
+        _ => None,
+    }
+}

@@ -1,0 +1,108 @@
+//! What can happen to a ceremony.
+
+use crate::id::BagNumber;
+
+/// Something that happened outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The security keys plugged in right now: sent at the start, after every change, and after work.
+    KeysSeen(Vec<SeenKey>),
+    /// The work last asked for is done.
+    Done(Outcome),
+    /// The work last asked for failed.
+    Failed(Failure),
+    /// The officer answered the question last asked.
+    Answered(Answer),
+}
+
+/// A security key as the bus shows it, before anybody talks to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenKey {
+    /// USB port, which stays the same when a key is taken out and put back.
+    pub port: String,
+    /// Bus and device number, which change at every plug-in.
+    pub device: (u16, u16),
+    /// What it calls itself; a note, never an identity.
+    pub name: String,
+}
+
+/// What came of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The key told its model; the text describes it for people.
+    Identified {
+        /// Model, versions and PIN state in one line.
+        description: String,
+        /// True when the key wants a long touch for a reset.
+        long_touch: bool,
+    },
+    /// The key is reset.
+    Reset,
+    /// All bytes of the slip went to the printer.
+    SlipPrinted,
+    /// The key has its PIN.
+    PinSet,
+    /// The key accepted its PIN again.
+    PinProven,
+    /// The key made its identity credential.
+    IdentityMade {
+        /// Short fingerprint of the credential's public key.
+        fingerprint: String,
+    },
+    /// All bytes of the label went to the printer.
+    LabelPrinted,
+    /// All bytes of the record went to the printer.
+    RecordPrinted,
+    /// Manifest and transcript are on the stick and were read back.
+    Exported,
+}
+
+/// Why work failed, in words for people, and as what the state machine has to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What the state machine decides by.
+    pub kind: FailureKind,
+    /// What happened, as a sentence.
+    pub text: String,
+    /// What to do now, as a sentence.
+    pub hint: String,
+}
+
+/// Kinds of failure that lead to different next steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The key was taken out.
+    Vanished,
+    /// More than one security key is plugged in.
+    SeveralKeys,
+    /// The reset came too late after plugging in.
+    WindowPassed,
+    /// Nobody touched the key in time.
+    NoTouch,
+    /// The key was already prepared in this ceremony.
+    AlreadyPrepared,
+    /// Anything else: the officer decides.
+    Other,
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes, erase; yes, the paper is whole; try again.
+    Yes,
+    /// Not this key; the paper is spoiled; put the key aside.
+    No,
+    /// Text typed or scanned.
+    Text(String),
+}
+
+/// A bag number, or none where the officer has no bag at hand.
+pub(crate) fn bag(text: &str) -> Result<Option<BagNumber>, String> {
+    match text.trim() {
+        "" | "-" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|e: crate::id::IdError| e.to_string()),
+    }
+}

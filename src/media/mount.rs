@@ -1,0 +1,162 @@
+//! Mounting a USB stick on the image: FAT only, nothing on it is ever run, read-only until it is written.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+
+use super::{MediaError, PLAN};
+
+/// `statfs` type of FAT (linux/magic.h, MSDOS_SUPER_MAGIC).
+const FAT: i64 = 0x4d44;
+/// Never run, never a device, never set-user-id.
+const SAFE: MountFlags = MountFlags::NOSUID
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
+/// Names in UTF-8, and every write goes to the medium at once.
+const OPTIONS: &CStr = c"utf8,flush";
+
+/// A mounted stick; unmounted on drop.
+pub struct Mounted {
+    device: PathBuf,
+    path: PathBuf,
+}
+
+/// Looks through the USB sticks for the one with a plan and mounts it read-only at `path`.
+pub fn find(path: &Path) -> Result<Mounted, MediaError> {
+    let mut found = Vec::new();
+    for device in usb_volumes() {
+        if let Ok(mounted) = Mounted::new(&device, path) {
+            if path.join(PLAN).is_file() {
+                found.push(device);
+            }
+            drop(mounted);
+        }
+    }
+    match &found[..] {
+        [] => Err(MediaError::NoStick),
+        [device] => Mounted::new(device, path),
+        several => Err(MediaError::SeveralSticks(several.len())),
+    }
+}
+
+/// Volumes on USB disks: partitions, and whole disks without any.
+fn usb_volumes() -> Vec<PathBuf> {
+    let block = Path::new("/sys/class/block");
+    let Ok(entries) = fs::read_dir(block) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|e| {
+            fs::canonicalize(e.path()).is_ok_and(|p| p.components().any(|c| is_usb_bus(c.as_os_str())))
+        })
+        .filter_map(|e| e.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    let has_partitions = |name: &str| names.iter().any(|n| n != name && n.starts_with(name));
+    names
+        .iter()
+        .filter(|n| !has_partitions(n))
+        .map(|n| Path::new("/dev").join(n))
+        .collect()
+}
+
+fn is_usb_bus(name: &std::ffi::OsStr) -> bool {
+    name.to_str()
+        .and_then(|n| n.strip_prefix("usb"))
+        .is_some_and(|n| n.parse::<u8>().is_ok())
+}
+
+impl Mounted {
+    fn new(device: &Path, path: &Path) -> Result<Self, MediaError> {
+        let failed = |source: io::Error| MediaError::Io {
+            what: format!("Opening the stick {}", device.display()),
+            source,
+        };
+        fs::create_dir_all(path).map_err(failed)?;
+        let until = Instant::now() + Duration::from_secs(2);
+        loop {
+            match mount(device, path, c"vfat", SAFE | MountFlags::RDONLY, OPTIONS) {
+                Ok(()) => break,
+                // The node of a partition exists a moment before it can be opened.
+                Err(Errno::NXIO | Errno::NOENT) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        let mounted = Self {
+            device: device.to_owned(),
+            path: path.to_owned(),
+        };
+        mounted.check()?;
+        Ok(mounted)
+    }
+
+    /// Where it is mounted.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that the path is the stick: after a failed mount, writes would silently go to memory.
+    pub fn check(&self) -> Result<(), MediaError> {
+        let device_of = |path: &Path| fs::metadata(path).map(|m| m.dev());
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        let is_fat = rustix::fs::statfs(&self.path).is_ok_and(|s| s.f_type == FAT);
+        match (device_of(&self.path), device_of(parent)) {
+            (Ok(own), Ok(above)) if own != above && is_fat => Ok(()),
+            _ => Err(MediaError::NotMounted),
+        }
+    }
+
+    /// Gives up the medium that was there and looks for a stick with a plan.
+    pub fn find_again(&mut self) -> Result<(), MediaError> {
+        // A stick that was pulled out keeps its mount; without DETACH an open file would hold it.
+        let _ = unmount(&self.path, UnmountFlags::DETACH);
+        let mut found = find(&self.path)?;
+        std::mem::swap(&mut self.device, &mut found.device);
+        // The new mount stays: only the old owner may unmount it.
+        std::mem::forget(found);
+        Ok(())
+    }
+
+    /// Allows writing.
+    pub fn remount_writable(&mut self) -> Result<(), MediaError> {
+        mount_remount(&self.path, SAFE, OPTIONS).map_err(|error| MediaError::Io {
+            what: "Making the stick writable".into(),
+            source: error.into(),
+        })?;
+        self.check()
+    }
+
+    /// Writes everything out and mounts the medium afresh, so that reads do not come from memory.
+    pub fn remount_read_only(&mut self) -> Result<(), MediaError> {
+        let failed = |error: Errno| MediaError::Io {
+            what: "Writing the stick out".into(),
+            source: error.into(),
+        };
+        unmount(&self.path, UnmountFlags::empty()).map_err(failed)?;
+        mount(
+            &self.device,
+            &self.path,
+            c"vfat",
+            SAFE | MountFlags::RDONLY,
+            OPTIONS,
+        )
+        .map_err(failed)?;
+        self.check()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = unmount(&self.path, UnmountFlags::empty());
+    }
+}

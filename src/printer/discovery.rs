@@ -1,0 +1,177 @@
+//! Finds USB printers by what the kernel says in sysfs; opens no device.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::device_id::{self, DeviceId};
+use super::{Language, PrintError, Printer};
+
+/// Where the kernel describes devices and keeps their nodes.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    /// `/sys`.
+    pub sys: PathBuf,
+    /// `/dev`.
+    pub dev: PathBuf,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self {
+            sys: PathBuf::from("/sys"),
+            dev: PathBuf::from("/dev"),
+        }
+    }
+}
+
+impl Roots {
+    /// All printers, by USB port.
+    #[must_use]
+    pub fn printers(&self) -> Vec<Printer> {
+        let Ok(entries) = fs::read_dir(self.sys.join("class/usbmisc")) else {
+            // No such class means that no printer was ever plugged in.
+            return Vec::new();
+        };
+        let mut printers: Vec<Printer> = entries
+            .flatten()
+            .filter_map(|entry| self.printer(&entry.path()))
+            .collect();
+        printers.sort_by(|a, b| (&a.port, &a.name).cmp(&(&b.port, &b.name)));
+        printers
+    }
+
+    /// The one printer there is.
+    pub fn only_printer(&self) -> Result<Printer, PrintError> {
+        let mut printers = self.printers();
+        match printers.len() {
+            0 => Err(PrintError::NoPrinter),
+            1 => Ok(printers.remove(0)),
+            _ => Err(PrintError::SeveralPrinters(
+                printers.iter().map(Printer::describe).collect(),
+            )),
+        }
+    }
+
+    /// Reads one entry; `None` for what is no printer (hiddev shares the class).
+    fn printer(&self, entry: &Path) -> Option<Printer> {
+        let name = entry.file_name()?.to_str()?;
+        let number = name.strip_prefix("lp")?;
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let interface = fs::canonicalize(entry.join("device")).ok()?;
+        let port = interface.file_name()?.to_str()?.split(':').next()?.to_owned();
+        let id = DeviceId::parse(&bounded(&entry.join("device/ieee1284_id")));
+        Some(Printer {
+            name: name.to_owned(),
+            node: self.node(entry, name),
+            port,
+            language: Language::choose(&id.commands),
+            make: id.make,
+            model: id.model,
+            commands: id.commands,
+        })
+    }
+
+    /// The node the kernel names, or the usual place.
+    fn node(&self, entry: &Path, name: &str) -> PathBuf {
+        let event = bounded(&entry.join("uevent"));
+        let named = String::from_utf8_lossy(&event)
+            .lines()
+            .find_map(|line| line.strip_prefix("DEVNAME=").map(str::to_owned));
+        let fits = |n: &String| n.split('/').all(|part| !part.is_empty() && part != "..");
+        self.dev
+            .join(named.filter(fits).unwrap_or_else(|| format!("usb/{name}")))
+    }
+}
+
+/// The beginning of a file; empty where there is none.
+fn bounded(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = fs::File::open(path) {
+        let limit = u64::try_from(device_id::MAX_LENGTH).unwrap_or(u64::MAX);
+        if file.take(limit).read_to_end(&mut bytes).is_err() {
+            bytes.clear();
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A sysfs with printers: name, port, device id.
+    fn roots(test: &str, printers: &[(&str, &str, &str)]) -> Roots {
+        let root = std::env::temp_dir().join(format!("glasskey-sysfs-{test}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let class = root.join("sys/class/usbmisc");
+        fs::create_dir_all(&class).unwrap();
+        for (name, port, id) in printers {
+            let interface = root.join(format!("sys/devices/usb1/{port}/{port}:1.0"));
+            let entry = interface.join("usbmisc").join(name);
+            fs::create_dir_all(&entry).unwrap();
+            fs::write(interface.join("ieee1284_id"), id).unwrap();
+            fs::write(
+                entry.join("uevent"),
+                format!("MAJOR=180\nMINOR=0\nDEVNAME=usb/{name}\n"),
+            )
+            .unwrap();
+            symlink(&interface, entry.join("device")).unwrap();
+            symlink(&entry, class.join(name)).unwrap();
+        }
+        Roots {
+            sys: root.join("sys"),
+            dev: root.join("dev"),
+        }
+    }
+
+    fn clear(roots: &Roots) {
+        fs::remove_dir_all(roots.sys.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn finds_a_printer_that_is_not_lp0_and_ignores_other_devices() {
+        let roots = roots(
+            "one",
+            &[
+                ("lp2", "1-1.4", "MFG:ACME;MDL:Laser 1;CMD:PJL,PDF;"),
+                ("hiddev0", "1-2", ""),
+            ],
+        );
+        let printer = roots.only_printer().unwrap();
+        assert_eq!(printer.name, "lp2");
+        assert_eq!(printer.node, roots.dev.join("usb/lp2"));
+        assert_eq!(printer.describe(), "ACME Laser 1 on port 1-1.4");
+        assert_eq!(printer.language, Some(Language::Pdf));
+        clear(&roots);
+    }
+
+    #[test]
+    fn none_and_two_are_refused() {
+        let none = roots("none", &[]);
+        assert_eq!(none.only_printer(), Err(PrintError::NoPrinter));
+        clear(&none);
+        let two = roots("two", &[("lp0", "1-2", "MFG:A;MDL:B;"), ("lp1", "1-1", "")]);
+        assert_eq!(
+            two.only_printer(),
+            Err(PrintError::SeveralPrinters(vec![
+                "a printer on port 1-1".into(),
+                "A B on port 1-2".into()
+            ]))
+        );
+        clear(&two);
+    }
+
+    #[test]
+    fn a_printer_without_a_known_language_is_found_but_not_used() {
+        let roots = roots("gdi", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:GDI,PCL5e;")]);
+        let printer = roots.only_printer().unwrap();
+        let error = printer.usable_language().unwrap_err();
+        assert!(error.to_string().contains("GDI, PCL5e"), "{error}");
+        assert!(error.hint().contains("PDF"), "{}", error.hint());
+        clear(&roots);
+    }
+}

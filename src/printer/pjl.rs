@@ -1,0 +1,35 @@
+//! The wrapper that tells a printer which language follows, in one copy, on one side, at full toner.
+
+use super::language::Language;
+
+/// Universal exit language: ends whatever job the printer thinks it is in.
+const UEL: &[u8] = b"\x1b%-12345X";
+
+/// Whether the printer says it knows PJL.
+#[must_use]
+pub fn is_known(commands: &[String]) -> bool {
+    commands.iter().any(|word| word.eq_ignore_ascii_case("PJL"))
+}
+
+/// Wraps a job; no name in it, because printers keep and show job names.
+#[must_use]
+pub fn wrap(language: Language, job: &[u8]) -> Vec<u8> {
+    let name = match language {
+        Language::Pcl5 => "PCL",
+        Language::PostScript => "POSTSCRIPT",
+        Language::Pdf => "PDF",
+        Language::Pwg | Language::Label | Language::HostBased => return job.to_vec(),
+    };
+    let settings = ["COPIES=1", "DUPLEX=OFF", "ECONOMODE=OFF", "RESOLUTION=600"];
+    let mut wrapped = UEL.to_vec();
+    wrapped.extend_from_slice(b"@PJL JOB\r\n");
+    for setting in settings {
+        wrapped.extend_from_slice(format!("@PJL SET {setting}\r\n").as_bytes());
+    }
+    wrapped.extend_from_slice(format!("@PJL ENTER LANGUAGE={name}\r\n").as_bytes());
+    wrapped.extend_from_slice(job);
+    wrapped.extend_from_slice(UEL);
+    wrapped.extend_from_slice(b"@PJL EOJ\r\n");
+    wrapped.extend_from_slice(UEL);
+    wrapped
+}

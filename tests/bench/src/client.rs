@@ -1,0 +1,244 @@
+//! A small CTAP client for the bench's own tests and for a look at a key between two machines.
+//!
+//! It talks to any [`Authenticator`] without a kernel between; it is no second opinion on CTAP, python-fido2 is.
+
+use std::time::{Duration, Instant};
+
+use ciborium::Value;
+use opensk::api::crypto::aes256::Aes256 as _;
+use opensk::api::crypto::ecdh::{PublicKey as _, SecretKey as _, SharedSecret as _};
+use opensk::api::crypto::hmac256::Hmac256 as _;
+use opensk::api::crypto::sha256::Sha256 as _;
+use opensk::api::crypto::software_crypto::{
+    SoftwareAes256, SoftwareEcdhPublicKey, SoftwareEcdhSecretKey, SoftwareHmac256, SoftwareSha256,
+};
+
+use crate::engine::environment::SystemRng;
+use crate::error::{Error, Result};
+use crate::message::{Assembler, BROADCAST, Cid, Message, Step, command_byte};
+use crate::report::Authenticator;
+
+/// CTAP1_ERR_SUCCESS.
+pub const OK: u8 = 0x00;
+
+/// One channel to a powered key.
+pub struct Client<'key> {
+    key: &'key dyn Authenticator,
+    cid: Cid,
+    patience: Duration,
+}
+
+impl<'key> Client<'key> {
+    /// Opens a channel by INIT.
+    ///
+    /// # Errors
+    ///
+    /// The key does not answer within a second.
+    pub fn connect(key: &'key dyn Authenticator) -> Result<Self> {
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).map_err(|error| Error::Key(format!("No random bytes: {error}")))?;
+        let mut client = Self {
+            key,
+            cid: BROADCAST,
+            patience: Duration::from_secs(1),
+        };
+        client.send(command_byte::INIT, &nonce);
+        let end = Instant::now() + client.patience;
+        loop {
+            let answer = client.receive(end)?;
+            if answer.command == command_byte::INIT
+                && answer.payload.len() >= 17
+                && answer.payload[..8] == nonce
+            {
+                client.cid.copy_from_slice(&answer.payload[8..12]);
+                client.patience = Duration::from_secs(35);
+                return Ok(client);
+            }
+        }
+    }
+
+    /// Waits this long for an answer, from now on.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Makes one CTAPHID request and waits for its answer; keepalives are passed over.
+    ///
+    /// # Errors
+    ///
+    /// No answer came in time.
+    pub fn request(&self, command: u8, payload: &[u8]) -> Result<Message> {
+        self.send(command, payload);
+        self.answer()
+    }
+
+    /// Waits for the answer to what was sent.
+    ///
+    /// # Errors
+    ///
+    /// No answer came in time.
+    pub fn answer(&self) -> Result<Message> {
+        let end = Instant::now() + self.patience;
+        loop {
+            let answer = self.receive(end)?;
+            if answer.cid == self.cid && answer.command != command_byte::KEEPALIVE {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Sends a request without waiting.
+    pub fn send(&self, command: u8, payload: &[u8]) {
+        for report in Message::new(self.cid, command, payload).reports() {
+            self.key.send(&report);
+        }
+    }
+
+    /// Makes one CTAP request; gives the status and the answer's members.
+    ///
+    /// # Errors
+    ///
+    /// No answer came in time, or it is a CTAPHID error or no CBOR.
+    pub fn ctap(&self, number: u8, members: Option<Value>) -> Result<(u8, Value)> {
+        let mut payload = vec![number];
+        if let Some(members) = members {
+            ciborium::into_writer(&members, &mut payload)
+                .map_err(|error| Error::Key(format!("The request cannot be encoded: {error}")))?;
+        }
+        let answer = self.request(command_byte::CBOR, &payload)?;
+        if answer.command != command_byte::CBOR {
+            let code = answer.payload.first();
+            return Err(Error::Key(format!(
+                "The key answered with CTAPHID 0x{:02x}: {code:02x?}",
+                answer.command
+            )));
+        }
+        match answer.payload.split_first() {
+            Some((status, [])) => Ok((*status, Value::Null)),
+            Some((status, body)) => match ciborium::from_reader(body) {
+                Ok(value) => Ok((*status, value)),
+                Err(error) => Err(Error::Key(format!("The answer is no CBOR: {error}"))),
+            },
+            None => Err(Error::Key("The answer has no status.".to_owned())),
+        }
+    }
+
+    /// authenticatorGetInfo.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer with status 0.
+    pub fn info(&self) -> Result<Value> {
+        match self.ctap(0x04, None)? {
+            (OK, info) => Ok(info),
+            (status, _) => Err(Error::Key(format!("getInfo answered: 0x{status:02x}"))),
+        }
+    }
+
+    /// Tells what getInfo says of an option.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer getInfo.
+    pub fn option(&self, name: &str) -> Result<Option<bool>> {
+        let options = member(&self.info()?, &Value::from(0x04)).unwrap_or(Value::Null);
+        Ok(member(&options, &Value::from(name)).and_then(|value| value.as_bool()))
+    }
+
+    /// authenticatorReset; gives the status.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer.
+    pub fn reset(&self) -> Result<u8> {
+        self.ctap(0x07, None).map(|(status, _)| status)
+    }
+
+    /// Sets the first PIN, by PIN protocol 1; gives the status.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not with a key agreement key.
+    pub fn set_pin(&self, pin: &str) -> Result<u8> {
+        let (status, agreement) =
+            self.ctap(0x06, Some(map(vec![(1, Value::from(1)), (2, Value::from(2))])))?;
+        if status != OK {
+            return Ok(status);
+        }
+        let (ours, shared) = agree(&agreement)
+            .ok_or_else(|| Error::Key("The key has no proper key agreement key.".to_owned()))?;
+        let mut padded = [0; 64];
+        padded
+            .get_mut(..pin.len())
+            .ok_or_else(|| Error::Key("A PIN has at most 64 bytes.".to_owned()))?
+            .copy_from_slice(pin.as_bytes());
+        SoftwareAes256::new(&shared).encrypt_cbc(&[0; 16], &mut padded);
+        let mut authentication = [0; 32];
+        SoftwareHmac256::mac(&shared, &padded, &mut authentication);
+        let members = map(vec![
+            (1, Value::from(1)),
+            (2, Value::from(3)),
+            (3, ours),
+            (4, Value::Bytes(authentication[..16].to_vec())),
+            (5, Value::Bytes(padded.to_vec())),
+        ]);
+        self.ctap(0x06, Some(members)).map(|(status, _)| status)
+    }
+
+    fn receive(&self, end: Instant) -> Result<Message> {
+        let mut assembler = Assembler::default();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(report) = self.key.recv(left) else {
+                return Err(Error::Key("The key does not answer.".to_owned()));
+            };
+            if let Step::Complete(message) = assembler.push(&report) {
+                return Ok(message);
+            }
+        }
+    }
+}
+
+/// Finds a member of a CBOR map.
+#[must_use]
+pub fn member(map: &Value, key: &Value) -> Option<Value> {
+    map.as_map()?
+        .iter()
+        .find(|(other, _)| other == key)
+        .map(|(_, value)| value.clone())
+}
+
+fn map(members: Vec<(i64, Value)>) -> Value {
+    Value::Map(
+        members
+            .into_iter()
+            .map(|(key, value)| (Value::from(key), value))
+            .collect(),
+    )
+}
+
+/// Gives our COSE key and the shared secret of PIN protocol 1.
+fn agree(answer: &Value) -> Option<(Value, [u8; 32])> {
+    let theirs = member(answer, &Value::from(1))?;
+    let coordinate = |key: i64| -> Option<[u8; 32]> {
+        member(&theirs, &Value::from(key))?
+            .as_bytes()?
+            .as_slice()
+            .try_into()
+            .ok()
+    };
+    let theirs = SoftwareEcdhPublicKey::from_coordinates(&coordinate(-2)?, &coordinate(-3)?)?;
+    let secret = SoftwareEcdhSecretKey::random(&mut SystemRng);
+    let (mut x, mut y, mut shared) = ([0; 32], [0; 32], [0; 32]);
+    secret.public_key().to_coordinates(&mut x, &mut y);
+    secret.diffie_hellman(&theirs).raw_secret_bytes(&mut shared);
+    let ours = map(vec![
+        (1, Value::from(2)),
+        (3, Value::from(-25)),
+        (-1, Value::from(1)),
+        (-2, Value::Bytes(x.to_vec())),
+        (-3, Value::Bytes(y.to_vec())),
+    ]);
+    Some((ours, SoftwareSha256::digest(&shared)))
+}

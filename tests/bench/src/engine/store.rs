@@ -1,0 +1,64 @@
+//! The engine's persistent memory, kept outside its thread.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use opensk::api::persist::{Persist, PersistIter};
+use opensk::ctap::status_code::CtapResult;
+
+/// What a key remembers, by OpenSK's entry number.
+pub(super) type Contents = BTreeMap<usize, Vec<u8>>;
+
+/// A shared handle on one key's memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Store {
+    contents: Arc<Mutex<Contents>>,
+    changed: Arc<AtomicBool>,
+}
+
+impl Store {
+    pub(super) fn with(contents: Contents) -> Self {
+        Self {
+            contents: Arc::new(Mutex::new(contents)),
+            changed: Arc::default(),
+        }
+    }
+
+    pub(super) fn contents(&self) -> Contents {
+        self.lock().clone()
+    }
+
+    /// Tells whether anything was written since the last call.
+    pub(super) fn changed(&self) -> bool {
+        self.changed.swap(false, Ordering::SeqCst)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Persist for Store {
+    fn find(&self, key: usize) -> CtapResult<Option<Vec<u8>>> {
+        Ok(self.lock().get(&key).cloned())
+    }
+
+    fn insert(&mut self, key: usize, value: &[u8]) -> CtapResult<()> {
+        self.lock().insert(key, value.to_vec());
+        self.changed.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: usize) -> CtapResult<()> {
+        if self.lock().remove(&key).is_some() {
+            self.changed.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn iter(&self) -> CtapResult<PersistIter<'_>> {
+        let keys: Vec<usize> = self.lock().keys().copied().collect();
+        Ok(Box::new(keys.into_iter().map(Ok)))
+    }
+}

@@ -1,0 +1,197 @@
+//! A USB printer that keeps every byte: class 7, bidirectional, with paper or without.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
+use crate::identity::UsbIdentity;
+use crate::usbredir::codec::Control;
+use crate::usbredir::descriptors::{BULK, Descriptors, Interface};
+use crate::usbredir::device::{Device, Pipe, Plug, Transfer};
+
+const OUT: u8 = 0x01;
+const IN: u8 = 0x82;
+
+/// Port status bits of the printer class.
+const NO_ERROR: u8 = 1 << 3;
+const SELECTED: u8 = 1 << 4;
+const PAPER_EMPTY: u8 = 1 << 5;
+
+/// A printer's state as GET_PORT_STATUS shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortStatus {
+    /// Takes everything at once.
+    Ready,
+    /// Takes nothing until there is paper again; what was sent waits.
+    PaperOut,
+    /// Out of order: status without "no error"; data waits as well.
+    Fault,
+}
+
+/// A shared handle on one printer; clones are the same printer.
+#[derive(Clone)]
+pub struct Printer {
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    identity: UsbIdentity,
+    device_id: String,
+    status: PortStatus,
+    printed: Vec<u8>,
+    waiting: Vec<(u64, Vec<u8>)>,
+    pipe: Option<Pipe>,
+    soft_resets: u64,
+}
+
+impl Default for Printer {
+    fn default() -> Self {
+        Self::new("MFG:Virtual;MDL:Bench Page Printer;CMD:PDF;CLS:PRINTER;")
+    }
+}
+
+impl Printer {
+    /// Makes a printer with this IEEE 1284 device id.
+    #[must_use]
+    pub fn new(device_id: &str) -> Self {
+        let identity = UsbIdentity {
+            product: 0x0002,
+            product_text: "Bench Page Printer".to_owned(),
+            serial: Some("PRINTER1".to_owned()),
+            ..UsbIdentity::default()
+        };
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                identity,
+                device_id: device_id.to_owned(),
+                status: PortStatus::Ready,
+                printed: Vec::new(),
+                waiting: Vec::new(),
+                pipe: None,
+                soft_resets: 0,
+            })),
+        }
+    }
+
+    /// Changes what the printer calls itself on USB, from the next plug-in on.
+    pub fn set_identity(&self, identity: UsbIdentity) {
+        self.lock().identity = identity;
+    }
+
+    /// Everything taken so far.
+    #[must_use]
+    pub fn printed(&self) -> Vec<u8> {
+        self.lock().printed.clone()
+    }
+
+    /// Hands the printed bytes over and begins anew.
+    #[must_use]
+    pub fn take_printed(&self) -> Vec<u8> {
+        std::mem::take(&mut self.lock().printed)
+    }
+
+    /// How often the host asked for a soft reset.
+    #[must_use]
+    pub fn soft_resets(&self) -> u64 {
+        self.lock().soft_resets
+    }
+
+    /// The state as it stands.
+    #[must_use]
+    pub fn status(&self) -> PortStatus {
+        self.lock().status
+    }
+
+    /// Changes the state; a ready printer prints what has waited.
+    pub fn set_status(&self, status: PortStatus) {
+        let mut inner = self.lock();
+        inner.status = status;
+        if status != PortStatus::Ready {
+            return;
+        }
+        let waiting = std::mem::take(&mut inner.waiting);
+        for (_, data) in &waiting {
+            inner.printed.extend_from_slice(data);
+        }
+        let pipe = inner.pipe.clone();
+        drop(inner);
+        if let Some(pipe) = pipe {
+            for (id, _) in waiting {
+                pipe.bulk_done(id);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Device for Printer {
+    fn descriptors(&self) -> Descriptors {
+        let printer = Interface {
+            class: [7, 1, 2],
+            extra: Vec::new(),
+            endpoints: vec![(OUT, BULK, 0, 64), (IN, BULK, 0, 64)],
+        };
+        Descriptors {
+            identity: self.lock().identity.clone(),
+            interfaces: vec![printer],
+        }
+    }
+
+    fn plugged(&self, pipe: Pipe) -> Result<()> {
+        let mut inner = self.lock();
+        inner.waiting.clear();
+        inner.pipe = Some(pipe);
+        Ok(())
+    }
+
+    fn pulled(&self) {
+        let mut inner = self.lock();
+        inner.waiting.clear();
+        inner.pipe = None;
+    }
+
+    fn control(&self, request: &Control) -> Option<Vec<u8>> {
+        let mut inner = self.lock();
+        match (request.request_type, request.request) {
+            // GET_DEVICE_ID: the length counts itself.
+            (0xa1, 0) => {
+                let length = u16::try_from(inner.device_id.len() + 2).ok()?;
+                Some([&length.to_be_bytes(), inner.device_id.as_bytes()].concat())
+            }
+            // GET_PORT_STATUS.
+            (0xa1, 1) => Some(vec![match inner.status {
+                PortStatus::Ready => NO_ERROR | SELECTED,
+                PortStatus::PaperOut => SELECTED | PAPER_EMPTY,
+                PortStatus::Fault => 0,
+            }]),
+            // SOFT_RESET, to the interface or, by an old misprint, to "other".
+            (0x21 | 0x23, 2) => {
+                inner.soft_resets += 1;
+                Some(Vec::new())
+            }
+            _ => None,
+        }
+    }
+
+    fn bulk_out(&self, id: u64, _endpoint: u8, data: &[u8]) -> Transfer {
+        let mut inner = self.lock();
+        if inner.status == PortStatus::Ready {
+            inner.printed.extend_from_slice(data);
+            return Transfer::Done;
+        }
+        inner.waiting.push((id, data.to_vec()));
+        Transfer::Pending
+    }
+
+    fn cancelled(&self, id: u64) {
+        self.lock().waiting.retain(|(other, _)| *other != id);
+    }
+}
+
+impl Plug for Printer {
+    fn device(&self) -> Arc<dyn Device> {
+        Arc::new(self.clone())
+    }
+}

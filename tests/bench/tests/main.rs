@@ -1,0 +1,11 @@
+//! The bench tested on itself: keys without a guest, the USB side against a scripted host, and a real guest.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod engine_life;
+mod fault_wrapper;
+mod guest;
+mod key_files;
+mod outside_client;
+mod udp_bridge;
+mod usb_host;
