@@ -474,19 +474,12 @@ impl Voice for Terminal {
         if self.interactive {
             io::stderr().write_all(steps.text().expose().as_bytes())?;
         } else {
-            self.say("The Temporary Access Pass is in the file that `--tap-file` names.");
+            self.say(&format!(
+                "The Temporary Access Pass of {} for the key with label {} is in the file that `--tap-file` names.",
+                steps.account, steps.label
+            ));
         }
         let Some(path) = &self.tap_file else { return Ok(()) };
-        let text = Secret::new(
-            serde_json::json!({
-                "userPrincipalName": steps.account,
-                "temporaryAccessPass": steps.pass.expose(),
-                "displayName": steps.label,
-                "slip": steps.slip.to_string(),
-                "url": steps.page,
-            })
-            .to_string(),
-        );
         // Whoever waits for the file must never read half of it.
         let part = path.with_extension("part");
         let _ = std::fs::remove_file(&part);
@@ -495,7 +488,8 @@ impl Voice for Terminal {
             .create_new(true)
             .mode(0o600)
             .open(&part)?;
-        file.write_all(text.expose().as_bytes())?;
+        file.write_all(steps.pass.expose().as_bytes())?;
+        file.write_all(b"\n")?;
         std::fs::rename(&part, path)
     }
 

@@ -147,7 +147,11 @@ fn passkey_finish(
     relying_party: &RelyingParty,
     request: &Request,
 ) -> Result<Answer, Answer> {
-    let user = account(tenant, request)?;
+    // A client may leave the name out: the credential tells whose it is, as with a discoverable one.
+    let user = match request.text("userPrincipalName") {
+        Some(_) => account(tenant, request)?,
+        None => owner(tenant, &request.body["credential"])?,
+    };
     let challenge = sessions.sign_ins.remove(&user);
     let Some((_, state)) = challenge.filter(|(at, _)| OffsetDateTime::now_utc() < *at + CHALLENGE) else {
         return refuse(
@@ -178,6 +182,23 @@ fn passkey_finish(
     }
     let session = sessions.begin(user, false);
     Ok(Answer::json(200, json!({"session": session})))
+}
+
+/// The user who holds the credential of a response.
+fn owner(tenant: &Tenant, credential: &serde_json::Value) -> Result<usize, Answer> {
+    let id = credential["rawId"].as_str().or(credential["id"].as_str());
+    let id = id
+        .and_then(super::relying_party::lenient_base64)
+        .unwrap_or_default();
+    let holds = |user: &super::tenant::User| {
+        let mut passkeys = user.passkeys.iter();
+        passkeys.any(|p| p.registered.credential.cred_id == id)
+    };
+    let users = &tenant.settings.users;
+    match users.iter().position(|u| u.account_enabled && holds(u)) {
+        Some(user) => Ok(user),
+        None => refuse(403, "noPasskey", "No account holds this passkey."),
+    }
 }
 
 /// The session of a request, if it is fresh enough to change security info.

@@ -162,6 +162,24 @@ fn a_statement_that_proves_nothing_is_not_attested_and_refused_when_enforced() {
 }
 
 #[test]
+fn a_sign_in_without_a_name_goes_by_the_credential() {
+    let sandbox = start(settings());
+    let session = session(&sandbox);
+    let mut key = Authenticator::new();
+    person(&sandbox).register(&session, &mut key, "k", Statement::Packed, Wrong::Nothing);
+    for (wrong, expected) in [(Wrong::Nothing, 200), (Wrong::Signature, 403)] {
+        let url = format!("{}/signin/passkey", sandbox.origin());
+        let name = json!({"userPrincipalName": UPN});
+        let (_, begun) = call("POST", &format!("{url}/begin"), None, Some(&name));
+        let body = json!({"credential": key.get(&begun["publicKey"], wrong)});
+        assert_eq!(
+            call("POST", &format!("{url}/finish"), None, Some(&body)).0,
+            expected
+        );
+    }
+}
+
+#[test]
 fn a_wrong_sign_in_is_refused_and_its_twin_accepted() {
     let sandbox = start(settings());
     let session = session(&sandbox);
