@@ -1,10 +1,10 @@
 //! Arguments to typed requests, and errors to text and exit codes.
 
 #[cfg(feature = "companion")]
-pub mod companion;
+mod companion;
 pub mod plan;
 #[cfg(feature = "companion")]
-pub mod sandbox;
+mod sandbox;
 #[cfg(feature = "station")]
 pub mod station;
 pub mod worker;
@@ -32,6 +32,12 @@ enum Command {
     #[cfg(feature = "station")]
     #[command(subcommand)]
     Station(station::Command),
+    /// Registers prepared keys in Microsoft Entra ID.
+    #[cfg(feature = "companion")]
+    Companion(Box<companion::Arguments>),
+    /// Runs a sandbox tenant for rehearsals.
+    #[cfg(feature = "companion")]
+    Sandbox(Box<sandbox::Arguments>),
     /// Works as a child of another glasskey process (not for people).
     #[command(hide = true)]
     Worker {
@@ -63,6 +69,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(command) => command.run(),
         #[cfg(feature = "station")]
         Command::Station(command) => command.run(),
+        #[cfg(feature = "companion")]
+        Command::Companion(arguments) => companion::run(*arguments),
+        #[cfg(feature = "companion")]
+        Command::Sandbox(arguments) => sandbox::run(*arguments),
         Command::Worker { task } => worker::run(&task),
     }
 }

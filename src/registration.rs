@@ -1,1 +1,21 @@
-//! (to come)
+//! Registration of prepared keys in a tenant, and the proof that they are the prepared ones.
+//!
+//! Route [`tap`]: a Temporary Access Pass lets a person register the key in a browser; the key itself then
+//! proves who it is. Every write to the tenant is journalled before and after ([`journal`]), so that whatever
+//! happens the pass is deleted: at the end, on failure, on interruption, or by the next run.
+
+mod audit;
+mod compare;
+mod conditions;
+mod error;
+pub mod journal;
+mod proof;
+pub mod report;
+pub mod tap;
+mod voice;
+
+pub use error::RegistrationError;
+pub use journal::Journal;
+pub use report::Report;
+pub use tap::{OnMismatch, OnWrongKey, Options, Registration};
+pub use voice::{PersonSteps, Voice};

@@ -1,0 +1,688 @@
+//! Route `tap`: a pass, a person at a browser, and the key's own proof before and after.
+
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+use super::audit::{self, Verdict};
+use super::compare::{self, Look};
+use super::journal::{Action, Journal, State};
+use super::proof::Prover;
+use super::report::{self, Failure, KeyReport, Report};
+use super::{PersonSteps, RegistrationError, Voice, conditions};
+use crate::graph::{Client, GraphError, NewPass, Pass, Passkey, User};
+use crate::key::KeyBus;
+use crate::manifest::Manifest;
+use crate::manifest::schema::PreparedKey;
+
+/// How often the creation of a pass is tried when answers get lost.
+const CREATIONS: usize = 5;
+
+/// What to do with a passkey that is not the prepared key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMismatch {
+    /// Ask; keep it when nobody can be asked.
+    Ask,
+    /// Delete it.
+    Delete,
+    /// Keep it and report it.
+    Keep,
+}
+
+/// What to do when another key is plugged in than the prepared one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnWrongKey {
+    /// Say so and wait for the right one.
+    Wait,
+    /// Stop.
+    Stop,
+}
+
+/// How a registration is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Pause between two looks at the list of passkeys.
+    pub poll: Duration,
+    /// How long the person may take, and how long a key is waited for.
+    pub wait: Duration,
+    /// Lifetime of the pass; the tenant's policy bounds it.
+    pub pass_minutes: u32,
+    /// How long a new pass may take to become usable.
+    pub usable_within: Duration,
+    /// How long the audit log is waited for.
+    pub audit_wait: Duration,
+    /// See [`OnMismatch`].
+    pub on_mismatch: OnMismatch,
+    /// See [`OnWrongKey`].
+    pub on_wrong_key: OnWrongKey,
+    /// Delete a pass that this program did not create without asking.
+    pub replace_foreign_pass: bool,
+}
+
+/// A registration with everything it needs.
+pub struct Registration<'a, B: KeyBus + ?Sized> {
+    /// The tenant.
+    pub graph: &'a Client,
+    /// The keys on this machine.
+    pub bus: &'a B,
+    /// Where writes are journalled.
+    pub journal: &'a mut Journal,
+    /// Where words go.
+    pub voice: &'a mut dyn Voice,
+    /// How it is done.
+    pub options: Options,
+}
+
+/// A pass that exists and must not outlive this run.
+struct OpenPass {
+    pass: Pass,
+    created: OffsetDateTime,
+}
+
+impl<B: KeyBus + ?Sized> Registration<'_, B> {
+    /// Registers the chosen keys of a manifest, one after the other, and stops at the first that fails.
+    ///
+    /// `report` is filled in as far as things went, in any case; the error is the one that stopped the run.
+    pub fn run(
+        &mut self,
+        manifest: &Manifest,
+        keys: &[&PreparedKey],
+        report: &mut Report,
+    ) -> Result<(), RegistrationError> {
+        report.keys = keys
+            .iter()
+            .map(|key| KeyReport {
+                label: key.label.to_string(),
+                account: key.account.to_string(),
+                aaguid: key.model.aaguid.to_string(),
+                result: "notTried".into(),
+                ..KeyReport::default()
+            })
+            .collect();
+        let result = self.all(manifest, keys, report);
+        report.finished = Some(OffsetDateTime::now_utc());
+        report.result = match &result {
+            Ok(()) => "registered".into(),
+            Err(error) => {
+                report.error = Some(Failure::from(error));
+                error.code().into()
+            }
+        };
+        result
+    }
+
+    fn all(
+        &mut self,
+        manifest: &Manifest,
+        keys: &[&PreparedKey],
+        report: &mut Report,
+    ) -> Result<(), RegistrationError> {
+        let organization = self.graph.organization()?;
+        report.tenant = Some(report::Tenant {
+            id: organization.id.clone(),
+            display_name: organization.display_name.clone(),
+            sandbox: organization.mark != crate::graph::Mark::Absent,
+        });
+        conditions::tenant(manifest, &organization)?;
+        self.voice.say(&format!(
+            "Tenant: {} ({})",
+            organization.display_name, organization.id
+        ));
+        report.recovered_passes = self.recover(&organization.id)?;
+        for (index, key) in keys.iter().enumerate() {
+            self.voice.say(&format!(
+                "Key {} of {}: label {} for {}",
+                index + 1,
+                keys.len(),
+                key.label,
+                key.account
+            ));
+            let entry = &mut report.keys[index];
+            let result = self.one(&organization.id, key, entry);
+            if let Err(error) = result {
+                entry.result = error.code().into();
+                entry.error = Some(Failure::from(&error));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the passes that dead runs left in this tenant.
+    fn recover(&mut self, tenant: &str) -> Result<u32, RegistrationError> {
+        let cleaning = self.graph.for_cleaning();
+        let mut recovered = 0;
+        for left in self.journal.leftovers() {
+            if left.tenant != tenant {
+                self.voice.say(&format!(
+                    "An earlier run may have left a Temporary Access Pass in another tenant: {}",
+                    left.tenant
+                ));
+                continue;
+            }
+            self.voice
+                .say("An earlier run ended before its Temporary Access Pass was deleted: it is deleted now.");
+            let passes = match cleaning.passes(&left.user) {
+                Ok(passes) => passes,
+                Err(error) if error.is_not_found() => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            let ours = passes.into_iter().find(|pass| match &left.method {
+                Some(id) => pass.id == *id,
+                // The answer was lost: the pass is ours if it is not older than our request.
+                None => pass
+                    .created_date_time
+                    .is_none_or(|created| created > left.since - time::Duration::minutes(5)),
+            });
+            match ours {
+                Some(pass) => {
+                    self.delete_pass(tenant, &left.user, &pass.id)?;
+                    recovered += 1;
+                }
+                None => self.note(
+                    Action::DeletePass,
+                    State::Done,
+                    tenant,
+                    &left.user,
+                    left.method.as_deref(),
+                )?,
+            }
+            self.revoke(tenant, &left.user)?;
+        }
+        Ok(recovered)
+    }
+
+    fn one(
+        &mut self,
+        tenant: &str,
+        key: &PreparedKey,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        let user = self.graph.user(key.account.as_str()).map_err(|error| {
+            if error.is_not_found() {
+                RegistrationError::condition(
+                    format!("The tenant has no account {}.", key.account),
+                    "Create the account first, or use the manifest of this tenant.",
+                )
+            } else {
+                error.into()
+            }
+        })?;
+        report.user_id = Some(user.id.clone());
+        conditions::account(&user, self.graph.caller().as_deref())?;
+        let (new, warnings) =
+            conditions::policies(self.graph, &user, key.model.aaguid, self.options.pass_minutes)?;
+        report.warnings.extend(warnings);
+        let before = self.graph.passkeys(&user.id)?;
+
+        let (_, proof) = self.prover(key).identity(self.voice)?;
+        report.identity_before = Some(proof);
+        self.voice
+            .say(&format!("This is the key with label {}.", key.label));
+
+        if let Some(there) = before.iter().find(|p| named(p, key)) {
+            return self.already_there(there, key, report);
+        }
+        let baseline: Vec<String> = before.into_iter().map(|p| p.id).collect();
+        self.clear_foreign_pass(tenant, &user, key)?;
+        let (open, creations) = self.create_pass(tenant, &user, new, report)?;
+
+        // From here on a pass exists: whatever happens, it is deleted and the sessions end.
+        let result = self.with_pass(&user, key, &open, &baseline, report);
+        let cleaned = self.close(tenant, &user, &open, report);
+        self.settle_mismatch(tenant, &user, &baseline, result, report)?;
+        cleaned?;
+        self.audit(&user, &open, creations, report)?;
+        report.result = "registered".into();
+        self.voice.say(&format!(
+            "The key with label {} is registered and proven.",
+            key.label
+        ));
+        Ok(())
+    }
+
+    fn prover<'p>(&self, key: &'p PreparedKey) -> Prover<'p, B>
+    where
+        Self: 'p,
+    {
+        Prover {
+            bus: self.bus,
+            key,
+            interrupt: self.graph.interrupt(),
+            wait: self.options.wait,
+            poll: self.options.poll.min(Duration::from_millis(500)),
+            on_wrong_key: self.options.on_wrong_key,
+        }
+    }
+
+    /// A passkey with this key's name is in the list: an earlier run got that far, or somebody pretends.
+    fn already_there(
+        &mut self,
+        there: &Passkey,
+        key: &PreparedKey,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        self.voice
+            .say("A passkey with this label is already registered: it is proven instead.");
+        report.method = Some(there.clone());
+        match compare::fits(there, key, OffsetDateTime::UNIX_EPOCH) {
+            Ok(warnings) => report.warnings.extend(warnings),
+            Err(why) => {
+                report.unproven.push(there.id.clone());
+                return Err(RegistrationError::Mismatch(why));
+            }
+        }
+        self.prove_after(there, key, report).inspect_err(|_| {
+            report.unproven.push(there.id.clone());
+        })?;
+        report.result = "alreadyRegistered".into();
+        Ok(())
+    }
+
+    /// A pass that is not ours goes only if somebody says so.
+    fn clear_foreign_pass(
+        &mut self,
+        tenant: &str,
+        user: &User,
+        key: &PreparedKey,
+    ) -> Result<(), RegistrationError> {
+        for pass in self.graph.passes(&user.id)? {
+            let question = format!(
+                "{} already has a Temporary Access Pass that this program did not create. Delete it?",
+                key.account
+            );
+            if !self.options.replace_foreign_pass && self.voice.ask(&question) != Some(true) {
+                return Err(RegistrationError::condition(
+                    format!(
+                        "{} already has a Temporary Access Pass that this program did not create. Nothing has been changed.",
+                        key.account
+                    ),
+                    "Ask who created it; delete it, or repeat the command with `--yes`.",
+                ));
+            }
+            self.delete_pass(tenant, &user.id, &pass.id)?;
+        }
+        Ok(())
+    }
+
+    /// Creates a pass. When an answer is lost, the list is read first: a pass without its code is deleted.
+    fn create_pass(
+        &mut self,
+        tenant: &str,
+        user: &User,
+        new: NewPass,
+        report: &mut KeyReport,
+    ) -> Result<(OpenPass, usize), RegistrationError> {
+        let cleaning = self.graph.for_cleaning();
+        let mut creations = 0;
+        let mut pause = Duration::from_secs(1).min(self.options.poll);
+        loop {
+            self.graph.interrupt().check()?;
+            self.note(Action::CreatePass, State::Intended, tenant, &user.id, None)?;
+            let error = match self.graph.create_pass(&user.id, new) {
+                Ok(pass) => {
+                    let created = pass.created_date_time.unwrap_or_else(OffsetDateTime::now_utc);
+                    report.pass = Some(report::Pass {
+                        id: pass.id.clone(),
+                        created,
+                        deleted: None,
+                    });
+                    let open = OpenPass { pass, created };
+                    if let Err(error) = self.note(
+                        Action::CreatePass,
+                        State::Done,
+                        tenant,
+                        &user.id,
+                        Some(&open.pass.id),
+                    ) {
+                        // Without a journal the pass could outlive a crash, so it goes at once.
+                        let _ = cleaning.delete_pass(&user.id, &open.pass.id);
+                        return Err(error);
+                    }
+                    return Ok((open, creations + 1));
+                }
+                Err(error) => error,
+            };
+            let lost = matches!(
+                error,
+                GraphError::Unanswered { .. } | GraphError::Unreadable { .. }
+            );
+            if !lost && !error.is_transient() {
+                // A plain refusal, or an interruption before anything was sent.
+                self.note(Action::CreatePass, State::Refused, tenant, &user.id, None)?;
+                return Err(error.into());
+            }
+            creations += 1;
+            self.voice
+                .say("It is unknown whether the Temporary Access Pass was created: looking first.");
+            // No pass was there before, so what is there now can only be this one. If the list does not show
+            // it yet, the intention stays open in the journal, and the next creation replaces it.
+            for pass in cleaning.passes(&user.id)? {
+                self.delete_pass(tenant, &user.id, &pass.id)?;
+            }
+            // Throttling is certain to have done nothing; a gateway's 5xx is not.
+            if error.refusal().is_some_and(|r| r.status == 429) {
+                self.note(Action::CreatePass, State::Refused, tenant, &user.id, None)?;
+            }
+            if creations >= CREATIONS {
+                return Err(error.into());
+            }
+            let asked = error.refusal().and_then(|r| r.retry_after);
+            self.graph.interrupt().sleep(asked.unwrap_or(pause))?;
+            pause *= 2;
+        }
+    }
+
+    /// Everything that happens while the pass exists.
+    fn with_pass(
+        &mut self,
+        user: &User,
+        key: &PreparedKey,
+        open: &OpenPass,
+        baseline: &[String],
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        self.await_usable(user, open)?;
+        let minutes = open.pass.lifetime_in_minutes.unwrap_or(self.options.pass_minutes);
+        let Some(code) = &open.pass.temporary_access_pass else {
+            return Err(RegistrationError::TimedOut("The pass has no code.".into()));
+        };
+        let page = self.graph.service().security_info();
+        self.voice
+            .show(&PersonSteps {
+                page: &page,
+                account: &key.account,
+                pass: code,
+                minutes,
+                once: open.pass.is_usable_once == Some(true),
+                label: &key.label,
+                slip: key.slip,
+            })
+            .map_err(|error| RegistrationError::File(format!("The pass could not be shown: {error}")))?;
+        let passkey = self.watch(user, key, open, minutes, baseline, report)?;
+        report.unproven.push(passkey.id.clone());
+        report.method = Some(passkey.clone());
+        self.prove_after(&passkey, key, report)?;
+        report.unproven.clear();
+        Ok(())
+    }
+
+    fn await_usable(&mut self, user: &User, open: &OpenPass) -> Result<(), RegistrationError> {
+        let end = Instant::now() + self.options.usable_within;
+        let mut pass_state = open.pass.is_usable;
+        let mut reason = open.pass.method_usability_reason.clone();
+        while pass_state != Some(true) {
+            let named = reason.as_deref().unwrap_or("no reason given");
+            if Instant::now() > end || matches!(named, "DisabledByPolicy" | "OneTimeUsed" | "Expired") {
+                return Err(RegistrationError::condition(
+                    format!("The Temporary Access Pass does not become usable: {named}"),
+                    "Compare the account with the targets of the Temporary Access Pass policy.",
+                ));
+            }
+            self.graph
+                .interrupt()
+                .sleep(self.options.poll.min(Duration::from_secs(2)))?;
+            let pass = match self.graph.pass(&user.id, &open.pass.id) {
+                Ok(pass) => pass,
+                // Replication: a pass that was created a moment ago may not be found yet.
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error.into()),
+            };
+            (pass_state, reason) = (pass.is_usable, pass.method_usability_reason);
+        }
+        Ok(())
+    }
+
+    /// Watches the list until exactly one passkey is new.
+    fn watch(
+        &mut self,
+        user: &User,
+        key: &PreparedKey,
+        open: &OpenPass,
+        minutes: u32,
+        baseline: &[String],
+        report: &mut KeyReport,
+    ) -> Result<Passkey, RegistrationError> {
+        let lifetime = Duration::from_secs(u64::from(minutes) * 60);
+        let end = Instant::now() + self.options.wait.min(lifetime);
+        let mut announced = Instant::now();
+        loop {
+            let now = self.graph.passkeys(&user.id)?;
+            match compare::look(baseline, &now, key, open.created) {
+                Look::Fits(passkey, warnings) => {
+                    for warning in &warnings {
+                        self.voice.say(&format!("warning: {warning}"));
+                    }
+                    report.warnings.extend(warnings);
+                    self.voice.say("A passkey has appeared that can be this key.");
+                    return Ok(*passkey);
+                }
+                Look::Wrong { ids, why } => {
+                    report.unproven = ids;
+                    return Err(RegistrationError::Mismatch(why));
+                }
+                Look::Nothing => {}
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(RegistrationError::TimedOut(format!(
+                    "No passkey appeared for {} in time. The Temporary Access Pass is deleted.",
+                    key.account
+                )));
+            }
+            if announced.elapsed() >= Duration::from_mins(1) {
+                announced = Instant::now();
+                self.voice.say(&format!(
+                    "Waiting for the person: {} min left.",
+                    left.as_secs().div_ceil(60)
+                ));
+            }
+            self.graph.interrupt().sleep(self.options.poll.min(left))?;
+        }
+    }
+
+    /// The key proves itself again, and that it holds the credential behind the new passkey.
+    fn prove_after(
+        &mut self,
+        passkey: &Passkey,
+        key: &PreparedKey,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        let prover = self.prover(key);
+        let (plugged, proof) = prover.identity(self.voice)?;
+        report.identity_after = Some(proof);
+        let Some(credential_id) = passkey.credential_id() else {
+            report.warnings.push(
+                "The passkey's id has a form that is not known, so only the list tells that this key was registered."
+                    .into(),
+            );
+            return Ok(());
+        };
+        match prover.credential(&plugged, &credential_id, self.voice)? {
+            Some(proof) => {
+                report.credential = Some(proof);
+                Ok(())
+            }
+            None => Err(RegistrationError::Mismatch(format!(
+                "The key with label {} does not hold the passkey that appeared: another key was registered.",
+                key.label
+            ))),
+        }
+    }
+
+    /// Deletes what does not belong there, if that is wanted.
+    fn settle_mismatch(
+        &mut self,
+        tenant: &str,
+        user: &User,
+        baseline: &[String],
+        result: Result<(), RegistrationError>,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        let Err(error) = result else { return Ok(()) };
+        let cleaning = self.graph.for_cleaning();
+        if report.unproven.is_empty() {
+            // The person may have finished just when the run ended: say so rather than leave it unnoticed.
+            if let Ok(now) = cleaning.passkeys(&user.id) {
+                let new = now.into_iter().map(|p| p.id).filter(|id| !baseline.contains(id));
+                report.unproven.extend(new);
+            }
+        }
+        let mismatch = matches!(error, RegistrationError::Mismatch(_));
+        for id in report.unproven.clone() {
+            let delete = mismatch
+                && match self.options.on_mismatch {
+                    OnMismatch::Delete => true,
+                    OnMismatch::Keep => false,
+                    OnMismatch::Ask => {
+                        let question = format!("{error} Delete this passkey ({id}) from the account?");
+                        self.voice.ask(&question) == Some(true)
+                    }
+                };
+            if !delete {
+                self.voice.say(&format!(
+                    "warning: a passkey that is not proven stays at the account: {id}"
+                ));
+                continue;
+            }
+            self.note(
+                Action::DeletePasskey,
+                State::Intended,
+                tenant,
+                &user.id,
+                Some(&id),
+            )?;
+            match cleaning.delete_passkey(&user.id, &id) {
+                Ok(_) => {
+                    self.note(Action::DeletePasskey, State::Done, tenant, &user.id, Some(&id))?;
+                    report.unproven.retain(|i| *i != id);
+                    report.deleted.push(id);
+                }
+                Err(failed) => report
+                    .warnings
+                    .push(format!("The passkey {id} could not be deleted: {failed}")),
+            }
+        }
+        Err(error)
+    }
+
+    /// Deletes the pass and ends the sessions; tries both even if one fails.
+    fn close(
+        &mut self,
+        tenant: &str,
+        user: &User,
+        open: &OpenPass,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        let deleted = self.delete_pass(tenant, &user.id, &open.pass.id);
+        if deleted.is_ok() {
+            if let Some(pass) = &mut report.pass {
+                pass.deleted = Some(OffsetDateTime::now_utc());
+            }
+            self.voice.say("The Temporary Access Pass is deleted.");
+        } else {
+            let warning = format!(
+                "The Temporary Access Pass of {} could not be deleted. Repeat the command, or delete it by hand.",
+                user.user_principal_name
+            );
+            self.voice.say(&format!("warning: {warning}"));
+            report.warnings.push(warning);
+        }
+        self.voice.forget();
+        let revoked = self.revoke(tenant, &user.id);
+        if revoked.is_ok() {
+            report.sessions_revoked = Some(OffsetDateTime::now_utc());
+        } else {
+            report
+                .warnings
+                .push("The sessions of the account could not be revoked.".into());
+        }
+        deleted.and(revoked)
+    }
+
+    fn audit(
+        &mut self,
+        user: &User,
+        open: &OpenPass,
+        creations: usize,
+        report: &mut KeyReport,
+    ) -> Result<(), RegistrationError> {
+        let end = Instant::now() + self.options.audit_wait;
+        loop {
+            let entries = match self.graph.audits(&user.id, open.created) {
+                // The filter knows whole seconds only; an earlier key of this account may have shared one.
+                Ok(mut entries) => {
+                    entries.retain(|e| e.activity_date_time.is_none_or(|at| at >= open.created));
+                    entries
+                }
+                Err(GraphError::Interrupted(_)) => return Err(RegistrationError::Interrupted),
+                Err(error) => {
+                    report.audit = Some("notChecked");
+                    report
+                        .warnings
+                        .push(format!("The audit log could not be read: {error}"));
+                    return Ok(());
+                }
+            };
+            match audit::judge(&entries, creations) {
+                Verdict::AsExpected => {
+                    report.audit = Some("asExpected");
+                    return Ok(());
+                }
+                Verdict::Unexpected(what) => {
+                    report.audit = Some("unexpected");
+                    return Err(RegistrationError::Mismatch(format!(
+                        "The audit log shows changes to {} that this run did not make: {}",
+                        user.user_principal_name,
+                        what.join(", ")
+                    )));
+                }
+                Verdict::NotSeenYet if Instant::now() >= end => {
+                    report.audit = Some("notSeenYet");
+                    report
+                        .warnings
+                        .push("The registration is not in the audit log yet: look again later.".into());
+                    return Ok(());
+                }
+                Verdict::NotSeenYet => self.graph.interrupt().sleep(self.options.poll)?,
+            }
+        }
+    }
+
+    /// Deletes a pass, journalled, and not stopped by an interruption.
+    fn delete_pass(&mut self, tenant: &str, user: &str, id: &str) -> Result<(), RegistrationError> {
+        // A journal that cannot be written must not keep a pass alive.
+        let noted = self.note(Action::DeletePass, State::Intended, tenant, user, Some(id));
+        self.graph.for_cleaning().delete_pass(user, id)?;
+        self.note(Action::DeletePass, State::Done, tenant, user, Some(id))?;
+        noted
+    }
+
+    fn revoke(&mut self, tenant: &str, user: &str) -> Result<(), RegistrationError> {
+        let noted = self.note(Action::RevokeSessions, State::Intended, tenant, user, None);
+        self.graph.for_cleaning().revoke_sessions(user)?;
+        self.note(Action::RevokeSessions, State::Done, tenant, user, None)?;
+        noted
+    }
+
+    fn note(
+        &mut self,
+        action: Action,
+        state: State,
+        tenant: &str,
+        user: &str,
+        method: Option<&str>,
+    ) -> Result<(), RegistrationError> {
+        self.journal
+            .write(action, state, tenant, user, method)
+            .map_err(|error| RegistrationError::File(format!("The journal cannot be written: {error}")))
+    }
+}
+
+/// Whether a passkey carries this key's label as its name.
+fn named(passkey: &Passkey, key: &PreparedKey) -> bool {
+    passkey
+        .display_name
+        .as_deref()
+        .is_some_and(|name| name.trim().eq_ignore_ascii_case(key.label.as_str()))
+}

@@ -1,0 +1,13 @@
+//! Tests of the companion: the sandbox tenant, the Graph client and the registration route `tap`.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests may panic and document themselves by name"
+)]
+
+mod authenticator;
+mod browser;
+mod command;
+mod fake_bus;
+mod registration;
+mod sandbox;
