@@ -298,7 +298,7 @@ fn check(papers: &[Paper], ceremony: &Held, registered: &Registered) -> Vec<Chec
 
 /// Copies what the officer carries away from the stick's image.
 fn carry_away(stick: &Stick, folder: &Path) -> Result<()> {
-    for name in stick.list()? {
+    for name in stick.list()?.iter().filter(|name| !name.ends_with('/')) {
         let to = folder.join(name.trim_start_matches('/'));
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).map_err(|source| Error::File {
@@ -306,7 +306,7 @@ fn carry_away(stick: &Stick, folder: &Path) -> Result<()> {
                 source,
             })?;
         }
-        write(&to, &stick.read(&name)?)?;
+        write(&to, &stick.read(name)?)?;
     }
     Ok(())
 }
