@@ -1,4 +1,25 @@
 //! Glasskey prepares FIDO2 security keys for emergency-access accounts offline and registers them online.
+//!
+//! One program, two modes. The **station** (feature `station`) is process 1 of a bootable image without a network;
+//! the **companion** (feature `companion`) works on an ordinary machine. The image is built with `station` alone:
+//! that program links no HTTP, TLS or socket code.
+//!
+//! Dependencies point one way, and a test holds that line (`tests/architecture`):
+//!
+//! | part | modules |
+//! |---|---|
+//! | command line | [`cli`]: arguments to typed requests, errors to text and exit codes |
+//! | station, whole | [`appliance`]: process 1, its self-test; [`ceremony`]: the state machine and its driver |
+//! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs |
+//! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
+//! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`worker`]: child processes |
+//! | core | [`id`]: newtypes for all that is printed or typed; [`secret`]: memory that is wiped |
+//!
+//! A ceremony goes through them like this: `appliance` mounts the stick through `media` and has `plan` read what is to
+//! be done. `ceremony::state` says what comes next and knows no device; `ceremony::driver` does it through `key`,
+//! `printer` and `console` and writes each act to the `transcript` before and after. A PIN comes from `pin`, goes to
+//! paper through a child process of `worker`, then to the key, and into the `manifest`, which leaves the machine
+//! signed and encrypted. `registration` opens it there and registers each key through `graph`.
 
 // Core: used by both modes.
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The words of the ceremony, in one place: what to do, what is asked, what was answered.
 
-use crate::ceremony::{Answer, Notice, Question, Work};
+use crate::ceremony::effect::{Notice, Question, Work};
+use crate::ceremony::event::Answer;
 
 /// A notice as a paragraph.
 #[must_use]
