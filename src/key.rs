@@ -8,7 +8,6 @@
 pub mod assertion;
 pub mod attestation;
 pub mod auth_data;
-pub mod blob;
 pub mod bus;
 mod cbor;
 pub mod channel;
@@ -28,8 +27,8 @@ mod session;
 #[cfg(test)]
 mod virtual_key;
 
+pub use crate::blob::Blob;
 pub use assertion::{Assertion, CredentialQuery};
-pub use blob::Blob;
 pub use bus::{KeyBus, KeyEvent, Watch};
 pub use client::KeyClient;
 pub use config::Configuration;

@@ -13,7 +13,7 @@
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
 //! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`worker`]: child processes |
-//! | core | [`id`]: newtypes for all that is printed or typed; [`secret`]: memory that is wiped |
+//! | core | [`id`]: newtypes for all that is printed or typed; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
 //!
 //! A ceremony goes through them like this: `appliance` mounts the stick through `media` and has `plan` read what is to
 //! be done. `ceremony::state` says what comes next and knows no device; `ceremony::driver` does it through `key`,
@@ -22,8 +22,10 @@
 //! signed and encrypted. `registration` opens it there and registers each key through `graph`.
 
 // Core: used by both modes.
+pub mod blob;
 pub mod cli;
 pub mod id;
+pub mod identity;
 pub mod key;
 pub mod manifest;
 pub mod plan;

@@ -167,17 +167,7 @@ pub fn run<'a>(
 
 fn draw_id<T>(draw: impl Fn(&mut dyn FnMut(&mut [u8])) -> T) -> Result<T, NoRandomness> {
     let mut failed = None;
-    // `draw` repeats until the check character fits; constant bytes would keep it busy for ever.
-    let mut filler = 0_u8;
-    let id = draw(&mut |bytes| {
-        if let Err(error) = pin::kernel_random(bytes) {
-            failed = Some(error);
-            for byte in bytes {
-                filler = filler.wrapping_mul(37).wrapping_add(11);
-                *byte = filler;
-            }
-        }
-    });
+    let id = draw(&mut |bytes| failed = pin::kernel_random(bytes).err());
     failed.map_or(Ok(id), Err)
 }
 

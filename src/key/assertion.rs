@@ -4,11 +4,11 @@ use ctap_hid_fido2::fidokey::GetAssertionArgsBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::auth_data::{AuthData, PublicKey, USER_PRESENT, USER_VERIFIED};
-use super::blob::Blob;
 use super::error::{Effect, KeyError};
 use super::pin;
 use super::reset::TOUCH;
 use super::session::Session;
+use crate::blob::Blob;
 use crate::secret::Pin;
 
 /// Which credential is to sign what.

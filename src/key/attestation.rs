@@ -8,37 +8,13 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
-use serde::{Deserialize, Serialize};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::auth_data::Attested;
-use super::blob::Blob;
 use super::info::{EDDSA, ES256};
 use crate::id::Aaguid;
-
-/// What an attestation says, and what of it was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttestationStatement {
-    /// Attestation format, usually `packed`.
-    pub format: String,
-    /// COSE algorithm number of the signature, where there is one.
-    pub algorithm: Option<i64>,
-    /// The signature; empty where there is none.
-    pub signature: Blob,
-    /// Certificates (DER), leaf first; empty for self attestation or none.
-    pub x5c: Vec<Blob>,
-    /// SHA-256 of the client data that the signature covers.
-    pub client_data_hash: Blob,
-    /// Whether the signature was checked and holds, and the certificate names the same model.
-    pub verified: bool,
-    /// What kind of attestation this is, or why it is not verified, as a sentence.
-    pub note: String,
-    /// SHA-1 thumbprint of the leaf certificate in upper-case hexadecimal, as Entra ID shows it.
-    pub thumbprint_sha1: Option<String>,
-    /// SHA-256 thumbprint of the leaf certificate in upper-case hexadecimal.
-    pub thumbprint_sha256: Option<String>,
-}
+pub use crate::identity::AttestationStatement;
 
 /// The attestation statement as the key gave it (WebAuthn 2, 6.5.4).
 pub(super) struct Raw<'a> {

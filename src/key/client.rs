@@ -5,7 +5,6 @@ use std::time::Duration;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::assertion::{Assertion, CredentialQuery};
-use super::blob::Blob;
 use super::bus::{KeyBus, KeyEvent, Watch};
 use super::config::Configuration;
 use super::credential::{Credential, NewCredential, UserEntity};
@@ -15,6 +14,7 @@ use super::identity::{self, IdentityCredential, IdentityProof};
 use super::info::KeyInfo;
 use super::operation::{Answer, Operation, Request, TASK, pack};
 use super::pin::{PinProof, PinSet};
+use crate::blob::Blob;
 use crate::id::Aaguid;
 use crate::secret::Pin;
 use crate::worker::{Launcher, WorkerError};

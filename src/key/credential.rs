@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::attestation::{self, AttestationStatement, Raw};
 use super::auth_data::{AuthData, USER_PRESENT, USER_VERIFIED};
-use super::blob::Blob;
 use super::cbor;
 use super::error::{Effect, KeyError};
 use super::info::{EDDSA, ES256, KeyInfo};
 use super::pin;
 use super::reset::TOUCH;
 use super::session::Session;
+use crate::blob::Blob;
 use crate::id::Aaguid;
 use crate::secret::Pin;
 

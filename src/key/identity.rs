@@ -3,34 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::assertion::{Assertion, Checked, CredentialQuery};
-use super::attestation::AttestationStatement;
-use super::blob::Blob;
 use super::credential::{Credential, NewCredential, UserEntity};
 use super::error::KeyError;
 use super::info::{EDDSA, ES256};
-use crate::id::{Aaguid, CeremonyId, LabelId};
+use crate::blob::Blob;
+use crate::id::{CeremonyId, LabelId};
+pub use crate::identity::IdentityCredential;
 
-/// Relying party of identity credentials; `.invalid` can never be a web site (RFC 2606).
-pub const RP_ID: &str = "identity.glasskey.invalid";
-
-/// A prepared key's identity credential; public, it goes into the manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdentityCredential {
-    /// Relying party, [`RP_ID`].
-    pub rp_id: String,
-    /// Credential id.
-    pub credential_id: Blob,
-    /// COSE algorithm number: -7 (ES256) or -8 (EdDSA).
-    pub algorithm: i64,
-    /// Public key as a `COSE_Key`.
-    pub public_key: Blob,
-    /// Model number.
-    pub aaguid: Aaguid,
-    /// Authenticator data of its creation, which the attestation signs.
-    pub auth_data: Blob,
-    /// Attestation of its creation.
-    pub attestation: AttestationStatement,
-}
+pub use crate::identity::RP_ID;
 
 /// The key has just proven to be the prepared one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::OpenError;
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
-use crate::key::IdentityCredential;
+use crate::identity::IdentityCredential;
 use crate::secret::{self, Pin, Secret};
 
 /// Value of `format`.
@@ -257,7 +257,7 @@ fn read_pin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pin>, D
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::key::attestation::AttestationStatement;
+    use crate::identity::AttestationStatement;
     use time::macros::datetime;
 
     /// A manifest with one key, for tests of every layer.
