@@ -216,8 +216,13 @@ impl Driver<'_> {
                     Effect::Record(entry) => self.exception(entry)?,
                     Effect::ForgetPin => self.in_hand.pin = None,
                     Effect::Keep => self.keep(&ceremony),
+                    Effect::Withdraw => asked = None,
                     Effect::Do(work) => {
                         let event = self.perform(&work, &ceremony)?;
+                        // What to say about the result depends on what is plugged in now, not before the work.
+                        let now = self.look()?;
+                        seen = Some(now.clone());
+                        queue.extend(ceremony.handle(Event::KeysSeen(now)));
                         queue.extend(ceremony.handle(event));
                     }
                     Effect::End => {
@@ -652,10 +657,15 @@ fn key_failure(error: &KeyError) -> Failure {
         KeyError::NoTouch => FailureKind::NoTouch,
         _ => FailureKind::Other,
     };
+    let hint = match kind {
+        // Whether to put it back, and which key to leave in, is for the ceremony to say.
+        FailureKind::Vanished | FailureKind::SeveralKeys => "Follow the next instruction.",
+        _ => error.hint(),
+    };
     Failure {
         kind,
         text: error.to_string(),
-        hint: error.hint().to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Effect {
     Tell(Notice),
     /// Ask the officer; answered by `Event::Answered`.
     Ask(Question),
+    /// The question last asked no longer stands: what is typed now answers nothing.
+    Withdraw,
     /// Do something outside; answered by `Event::Done` or `Event::Failed`.
     Do(Work),
     /// Add to the transcript.
@@ -66,6 +68,10 @@ pub enum Notice {
     PutInKey,
     /// Only one key may be plugged in.
     SeveralKeys(Vec<String>),
+    /// Take out the others and leave in the key that is being worked with.
+    LeaveOnly(String),
+    /// This key was taken out while a question about it stood.
+    Gone(String),
     /// Take this key out now.
     TakeOut(String),
     /// Put it back into the same socket.

@@ -179,30 +179,36 @@ impl Ceremony {
     /// Starts over with the job in hand: the bus must be empty before a key is accepted.
     fn rearm(&mut self) -> Vec<Effect> {
         self.step = Step::Empty;
-        self.keys_changed_or(|seen| Notice::TakeOutAll(names(seen)))
+        self.keys_changed()
     }
 
-    /// Looks at the keys now; tells `otherwise` when the step still waits with keys plugged in.
-    fn keys_changed_or(&mut self, otherwise: impl Fn(&[SeenKey]) -> Notice) -> Vec<Effect> {
-        let effects = self.keys_changed();
-        if effects.is_empty() && !self.seen.is_empty() {
-            vec![Effect::Tell(otherwise(&self.seen))]
+    /// Waits for a key; the bus was empty since the last one.
+    fn arm(&mut self) -> Vec<Effect> {
+        self.step = Step::Arm;
+        if self.seen.is_empty() {
+            vec![Effect::Tell(Notice::PutInKey)]
         } else {
-            effects
+            self.keys_changed()
         }
     }
 
     fn keys_changed(&mut self) -> Vec<Effect> {
         match self.step.clone() {
-            Step::Empty if self.seen.is_empty() => {
-                self.step = Step::Arm;
-                vec![Effect::Tell(Notice::PutInKey)]
+            Step::Empty if self.seen.is_empty() => self.arm(),
+            // The job waits for a key, and others lie in the sockets: what was said before may not fit them.
+            Step::Empty | Step::Remove if !self.seen.is_empty() => {
+                vec![Effect::Tell(Notice::TakeOutAll(names(&self.seen)))]
             }
             Step::Arm => match &self.seen[..] {
                 [] => vec![],
                 [key] => self.work(Step::Identify(key.clone())),
                 several => vec![Effect::Tell(Notice::SeveralKeys(names(several)))],
             },
+            Step::ConfirmErase(key) if !self.seen.contains(&key) => {
+                let mut effects = vec![Effect::Withdraw, Effect::Tell(Notice::Gone(key.name))];
+                effects.extend(self.rearm());
+                effects
+            }
             Step::TakeOut(key) if !self.seen.contains(&key) => {
                 self.step = Step::PutBack(key);
                 let mut effects = vec![Effect::Tell(Notice::PutBack)];
@@ -231,11 +237,19 @@ impl Ceremony {
                     self.failed(Failure {
                         kind: FailureKind::Vanished,
                         text: "The key was taken out.".into(),
-                        hint: "Put it back and start over with it.".into(),
+                        hint: "Follow the next instruction.".into(),
                     })
                 }
-                several => vec![Effect::Tell(Notice::SeveralKeys(names(several)))],
+                _ => vec![Effect::Tell(Notice::LeaveOnly(key.name))],
             },
+            // Whoever takes the key out before the answer has done half of what "yes" would ask for.
+            Step::Trouble { again, reason } if *again == Step::Empty && self.seen.is_empty() => {
+                self.step = Step::Trouble {
+                    again: Box::new(Step::Arm),
+                    reason,
+                };
+                vec![]
+            }
             _ => vec![],
         }
     }
@@ -322,16 +336,7 @@ impl Ceremony {
 
     fn answered(&mut self, answer: &Answer) -> Vec<Effect> {
         match (self.step.clone(), answer) {
-            (Step::ConfirmErase(key), Answer::Yes) => {
-                if self.seen.contains(&key) {
-                    let notice = Notice::TakeOut(key.name.clone());
-                    self.step = Step::TakeOut(key);
-                    vec![Effect::Tell(notice)]
-                } else {
-                    // It was taken out while the question stood: what comes back is identified anew.
-                    self.rearm()
-                }
-            }
+            (Step::ConfirmErase(key), Answer::Yes) => self.take_out(key),
             (Step::ConfirmErase(_), Answer::No) => self.rearm(),
             (Step::ConfirmSlip(key, slip), Answer::Yes) => self.work(Step::SetPin(key, slip)),
             (Step::ConfirmSlip(key, slip), Answer::No) => {
@@ -398,6 +403,7 @@ impl Ceremony {
     fn try_again(&mut self, again: Step) -> Vec<Effect> {
         match again {
             Step::Empty => self.rearm(),
+            Step::Arm => self.arm(),
             Step::TakeOut(key) => self.take_out(key),
             // A slip is never printed twice: a new number, a new PIN.
             Step::PrintSlip(key, _) => self.new_slip(key),
@@ -407,9 +413,12 @@ impl Ceremony {
 
     /// Asks for a replug before the next reset; a key that is out already is just put back.
     fn take_out(&mut self, key: SeenKey) -> Vec<Effect> {
-        let name = key.name.clone();
+        let notice = Notice::TakeOut(key.name.clone());
         self.step = Step::TakeOut(key);
-        self.keys_changed_or(|_| Notice::TakeOut(name.clone()))
+        match self.keys_changed() {
+            effects if effects.is_empty() => vec![Effect::Tell(notice)],
+            effects => effects,
+        }
     }
 
     fn label_read(&mut self, key: SeenKey, slip: SlipNumber, text: &str) -> Vec<Effect> {
@@ -465,7 +474,10 @@ impl Ceremony {
             Effect::Keep,
             Effect::Tell(Notice::Prepared { label, slip }),
         ];
-        effects.extend(self.keys_changed());
+        // The notice says to take the key out; a key that is out already is not waited for.
+        if self.seen.is_empty() {
+            effects.extend(self.keys_changed());
+        }
         effects
     }
 
@@ -478,8 +490,17 @@ impl Ceremony {
             let Some(Effect::Do(work)) = self.work(step.clone()).pop() else {
                 return vec![];
             };
+            let name = key.name.clone();
+            let mut effects = vec![Effect::Tell(Notice::Trouble(failure))];
+            let halted = self.seen.len() > 1 && self.seen.contains(&key);
             self.step = Step::OneOnly(key, Box::new(step), work);
-            return vec![Effect::Tell(Notice::Trouble(failure))];
+            if halted {
+                effects.push(Effect::Tell(Notice::LeaveOnly(name)));
+            } else {
+                // The other key, or this one, is gone by now: no change of the bus will tell again.
+                effects.extend(self.keys_changed());
+            }
+            return effects;
         }
         let reason = failure.text.clone();
         let mut effects = vec![Effect::Tell(Notice::Trouble(failure.clone()))];
@@ -511,6 +532,10 @@ impl Ceremony {
             Question::Retry
         } else {
             Question::TryAgain
+        };
+        let again = match again {
+            Step::Empty if self.seen.is_empty() => Step::Arm,
+            again => again,
         };
         self.step = Step::Trouble {
             again: Box::new(again),

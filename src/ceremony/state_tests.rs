@@ -180,13 +180,108 @@ fn a_second_key_halts_work_until_it_is_gone() {
     let slip = play.up_to_slip(10);
     play.event(Event::Answered(Answer::Yes));
     assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+    let leave = Effect::Tell(Notice::LeaveOnly(key("1-1", 11).name));
+    play.event(Event::KeysSeen(vec![key("1-1", 11), key("1-3", 20)]));
     play.event(Event::Failed(failure(FailureKind::SeveralKeys)));
-    assert!(matches!(
-        play.event(Event::KeysSeen(vec![key("1-1", 11), key("1-3", 20)])),
-        [Effect::Tell(Notice::SeveralKeys(_))]
-    ));
+    assert_eq!(play.last(), &leave);
+    assert_eq!(
+        play.event(Event::KeysSeen(vec![key("1-1", 11), key("1-3", 21)])),
+        [leave]
+    );
     play.event(Event::KeysSeen(vec![key("1-1", 11)]));
     assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+}
+
+#[test]
+fn a_second_key_that_is_gone_again_already_halts_nothing() {
+    let mut play = Play::new(1);
+    let slip = play.up_to_slip(10);
+    play.event(Event::Answered(Answer::Yes));
+    // The bus looks as it did before: no change will come that could wake the ceremony.
+    play.event(Event::KeysSeen(vec![key("1-1", 11)]));
+    play.event(Event::Failed(failure(FailureKind::SeveralKeys)));
+    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+}
+
+#[test]
+fn a_key_pulled_while_the_question_to_erase_it_stands_withdraws_the_question() {
+    let mut play = Play::new(1);
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Done(Outcome::Identified {
+        description: "a key".into(),
+        long_touch: false,
+    }));
+    assert_eq!(
+        play.event(Event::KeysSeen(vec![])),
+        [
+            Effect::Withdraw,
+            Effect::Tell(Notice::Gone(key("1-1", 1).name)),
+            Effect::Tell(Notice::PutInKey)
+        ]
+    );
+    assert!(play.event(Event::Answered(Answer::Yes)).is_empty());
+    play.event(Event::KeysSeen(vec![key("1-1", 2)]));
+    assert_eq!(play.last(), &Effect::Do(Work::Identify(key("1-1", 2))));
+}
+
+#[test]
+fn a_key_that_was_replugged_before_the_answer_is_not_asked_out_again() {
+    let mut play = Play::new(1);
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Failed(failure(FailureKind::Other)));
+    assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 2)]));
+    assert_eq!(
+        play.event(Event::Answered(Answer::Yes)),
+        [Effect::Do(Work::Identify(key("1-1", 2)))]
+    );
+}
+
+#[test]
+fn a_key_that_is_gone_during_its_reset_is_not_asked_out() {
+    let mut play = Play::new(1);
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Done(Outcome::Identified {
+        description: "a key".into(),
+        long_touch: false,
+    }));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 2)]));
+    play.event(Event::KeysSeen(vec![]));
+    let effects = play.event(Event::Failed(failure(FailureKind::Vanished)));
+    assert!(
+        matches!(
+            effects,
+            [Effect::Tell(Notice::Trouble(_)), Effect::Tell(Notice::PutBack)]
+        ),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn the_next_key_put_in_before_the_last_one_is_out_is_asked_out() {
+    let mut play = Play::new(2);
+    play.up_to_slip(10);
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::Done(Outcome::PinSet));
+    play.event(Event::Done(Outcome::PinProven));
+    play.event(Event::Done(Outcome::IdentityMade {
+        fingerprint: "F".into(),
+    }));
+    play.event(Event::Done(Outcome::LabelPrinted));
+    play.event(Event::Answered(Answer::Text(job(1).label.to_string())));
+    assert!(matches!(play.last(), Effect::Tell(Notice::Prepared { .. })));
+    assert!(matches!(
+        play.event(Event::KeysSeen(vec![key("1-2", 12)])),
+        [Effect::Tell(Notice::TakeOutAll(_))]
+    ));
+    play.event(Event::KeysSeen(vec![]));
+    assert_eq!(play.last(), &Effect::Tell(Notice::PutInKey));
 }
 
 #[test]

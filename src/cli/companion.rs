@@ -33,7 +33,7 @@ const FILE_LIMIT: usize = 16 * 1024 * 1024;
 enum Exit {
     /// Wrong use of the command line, or a file that cannot be read.
     Usage = 2,
-    /// The manifest is cut off or damaged.
+    /// The manifest is damaged.
     Damaged = 10,
     /// The manifest is encrypted for somebody else.
     WrongIdentity = 11,
@@ -43,6 +43,8 @@ enum Exit {
     Unintended = 13,
     /// The manifest's content cannot be read by this version.
     Content = 14,
+    /// The manifest is cut off.
+    Truncated = 15,
     /// The tenant is not the right one, or not ready.
     Condition = 20,
     /// Graph refused, or could not be reached.
@@ -81,8 +83,8 @@ enum Command {
     glasskey companion register manifest.age --identity registrar.txt \\
         --station-fingerprint-file fingerprint.txt --graph http://127.0.0.1:8080 --token-file token
 
-Exit codes: 0 every chosen key is registered and proven; 2 wrong use; 10 to 14 manifest (10 damaged, 11 wrong
-identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content); 20 tenant refused or
+Exit codes: 0 every chosen key is registered and proven; 2 wrong use; 10 to 15 manifest (10 damaged, 11 wrong
+identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content, 15 cut off); 20 tenant refused or
 not ready; 21 Graph or network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds something else;
 24 nobody finished in time; 25 interrupted; 26 journal or report cannot be written.")]
     Register(Box<Register>),
@@ -318,7 +320,8 @@ fn open_manifest(register: &Register) -> Result<(Manifest, String), Failed> {
     let bytes = read(&register.manifest)?;
     let manifest = manifest::open(bytes.expose(), &identity, &station).map_err(|error| {
         let exit = match &error {
-            OpenError::Truncated { .. } | OpenError::Damaged(_) => Exit::Damaged,
+            OpenError::Truncated { .. } => Exit::Truncated,
+            OpenError::Damaged(_) => Exit::Damaged,
             OpenError::WrongIdentity => Exit::WrongIdentity,
             OpenError::WrongStation { .. } | OpenError::BadSignature => Exit::WrongStation,
             OpenError::UnintendedRecipient(_) => Exit::Unintended,

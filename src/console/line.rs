@@ -10,6 +10,8 @@ use super::{Console, ConsoleError};
 
 /// Longest line that is kept; a scanner or a cat on the keyboard cannot fill the memory.
 const MAX_LINE: usize = 512;
+/// Reads that are thrown away before a question; something that types without end gets no further.
+const TYPED_AHEAD: usize = 64;
 
 /// Reads lines from one descriptor and writes to another.
 pub struct LineConsole<W: Write> {
@@ -80,6 +82,13 @@ impl<W: Write> Console for LineConsole<W> {
     }
 
     fn ask(&mut self, question: &str) -> Result<(), ConsoleError> {
+        // A line typed before this question was seen answers another one.
+        for _ in 0..TYPED_AHEAD {
+            if !self.fill(Duration::ZERO)? {
+                break;
+            }
+        }
+        self.pending.clear();
         write!(self.output, "{question} ")?;
         Ok(self.output.flush()?)
     }
@@ -117,6 +126,18 @@ mod tests {
         assert_eq!(console.poll(now).unwrap().as_deref(), Some(""));
         assert_eq!(console.poll(now).unwrap().as_deref(), Some("no"));
         assert!(matches!(console.poll(now), Err(ConsoleError::Closed)));
+    }
+
+    #[test]
+    fn what_was_typed_before_a_question_does_not_answer_it() {
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        let mut console = LineConsole::new(read, Vec::new());
+        rustix::io::write(&write, b"yes\nyes\nye").unwrap();
+        assert_eq!(console.poll(Duration::ZERO).unwrap().as_deref(), Some("yes"));
+        console.ask("Erase?").unwrap();
+        assert_eq!(console.poll(Duration::from_millis(10)).unwrap(), None);
+        rustix::io::write(&write, b"no\n").unwrap();
+        assert_eq!(console.poll(Duration::ZERO).unwrap().as_deref(), Some("no"));
     }
 
     #[test]

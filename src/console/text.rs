@@ -23,6 +23,12 @@ pub fn notice(notice: &Notice) -> String {
                 names.join(", ")
             )
         }
+        Notice::LeaveOnly(name) => {
+            format!(">> Take out every other security key, and leave this one in: {name}.")
+        }
+        Notice::Gone(name) => {
+            format!("!! The key was taken out: {name}. The question is withdrawn; nothing has been erased.")
+        }
         Notice::TakeOut(name) => format!(">> Take the key out now: {name}."),
         Notice::PutBack => {
             ">> Put it back into the same socket. The reset follows by itself, within 10 seconds.".into()

@@ -4,6 +4,7 @@
 //! answers; [`papers`] turns what the printer received into pictures and reads them back; [`laptop`] is the
 //! registrar's machine with companion, sandbox tenant and the person in the browser; [`summary`] has the figures.
 
+pub mod interactive;
 pub mod laptop;
 pub mod officer;
 pub mod papers;

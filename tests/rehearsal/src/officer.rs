@@ -37,6 +37,9 @@ pub struct Officer<'a> {
     working: Duration,
     /// Bags used so far.
     bag: u32,
+    /// What the first key's announcement said, when it has been read before the key is taken up.
+    first: Option<(String, String)>,
+    armed: bool,
 }
 
 impl<'a> Officer<'a> {
@@ -46,6 +49,8 @@ impl<'a> Officer<'a> {
             station,
             working: Duration::ZERO,
             bag: 0,
+            first: None,
+            armed: false,
         }
     }
 
@@ -57,7 +62,11 @@ impl<'a> Officer<'a> {
     /// Waits until the station asks for the first key; returns the ceremony id.
     pub fn begin(&mut self) -> Result<String> {
         let text = self.see(r"Ceremony ([0-9A-Z]{8}): .*")?;
-        capture(&text, r"Ceremony ([0-9A-Z]{8}): ")
+        let id = ceremony_of(&text)?;
+        self.first = Some(self.announced()?);
+        self.arm()?;
+        self.armed = true;
+        Ok(id)
     }
 
     /// Prepares one key from announcement to removal.
@@ -65,7 +74,7 @@ impl<'a> Officer<'a> {
         let (label, account) = self.announced()?;
         let before = key.counters();
         self.working = Duration::ZERO;
-        self.see("Put in the security key")?;
+        self.arm()?;
         self.station.machine().plug(port, key)?;
         self.see(r"Erase this key\? \(yes/no\)")?;
         self.replug_for_reset(key, port)?;
@@ -88,8 +97,20 @@ impl<'a> Officer<'a> {
         })
     }
 
+    /// Waits until the station asks for a key, unless that was seen already.
+    pub fn arm(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.armed) {
+            Ok(())
+        } else {
+            self.see("Put in the security key").map(drop)
+        }
+    }
+
     /// Reads which key comes next.
     pub fn announced(&mut self) -> Result<(String, String)> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
         let text = self.see(r"=== Key \d+ of \d+: label ([0-9A-Z]{6}), for (\S+) ===")?;
         let pattern =
             Regex::new(r"label ([0-9A-Z]{6}), for (\S+) ===").map_err(|e| Error::Wrong(e.to_string()))?;
@@ -182,6 +203,34 @@ impl<'a> Officer<'a> {
         });
         newest.ok_or_else(|| Error::Wrong(format!("label {label} was not printed")))
     }
+}
+
+/// The ceremony id on a console.
+pub fn ceremony_of(text: &str) -> Result<String> {
+    capture(text, r"Ceremony ([0-9A-Z]{8}): ")
+}
+
+/// What a console tells of the keys that were prepared, when a person was the officer.
+pub fn notes_from(text: &str) -> Result<Vec<KeyNotes>> {
+    let wrong = |e: regex::Error| Error::Wrong(e.to_string());
+    let announced = Regex::new(r"label ([0-9A-Z]{6}), for (\S+) ===").map_err(wrong)?;
+    let prepared =
+        Regex::new(r"The key ([0-9A-Z]{6}) is prepared and proven. Seal slip (\S+) ").map_err(wrong)?;
+    let account = |label: &str| {
+        announced
+            .captures_iter(text)
+            .find(|c| &c[1] == label)
+            .map(|c| c[2].to_owned())
+    };
+    let notes = prepared.captures_iter(text).map(|found| KeyNotes {
+        label: found[1].to_owned(),
+        account: account(&found[1]).unwrap_or_default(),
+        slip: found[2].to_owned(),
+        machine_seconds: 0.0,
+        packets_out: 0,
+        packets_in: 0,
+    });
+    Ok(notes.collect())
 }
 
 /// The first group of a pattern.
