@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use std::path::Path;
+
 use super::{files, repository};
 
 /// Words that say that something is not finished.
@@ -71,4 +73,43 @@ fn the_library_tells_of_every_module() {
     let library = fs::read_to_string(repository("src/lib.rs")).unwrap();
     assert_eq!(untold(&library), [""; 0]);
     assert_eq!(untold(&format!("{library}\npub mod foreign;")), ["foreign"]);
+}
+
+/// What a document names that is not there: links, paths in backticks, and tests as `path: name`.
+fn missing(document: &Path, text: &str) -> Vec<String> {
+    let mut missing = Vec::new();
+    for link in text.split("](").skip(1) {
+        let target = link.split([')', '#']).next().unwrap_or_default();
+        if !target.contains("://") && !target.is_empty() && !document.with_file_name(target).exists() {
+            missing.push(target.to_owned());
+        }
+    }
+    for quoted in text.split('`').skip(1).step_by(2) {
+        let (path, name) = quoted.split_once(": ").unwrap_or((quoted, ""));
+        let path = path.split_whitespace().next().unwrap_or_default();
+        let of_ours = ["src/", "image/", "tests/", "docs/"]
+            .iter()
+            .any(|start| path.starts_with(start));
+        if !of_ours || path.contains(['{', '<', '*']) {
+            continue;
+        }
+        let file = repository(path);
+        let has_test = || fs::read_to_string(&file).is_ok_and(|text| text.contains(&format!("fn {name}(")));
+        if !file.exists() || !name.is_empty() && !has_test() {
+            missing.push(quoted.to_owned());
+        }
+    }
+    missing
+}
+
+#[test]
+fn documents_name_only_what_exists() {
+    let mut documents = vec![repository("README.md"), repository("CHANGELOG.md")];
+    files(&repository("docs"), &mut documents);
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        assert_eq!(missing(&document, &text), [""; 0], "{}", document.display());
+    }
+    let wrong = "[a](docs/none.md) `src/none.rs` `src/pin.rs: no_such_test` `src/pin.rs` [b](README.md#c)";
+    assert_eq!(missing(&repository("README.md"), wrong).len(), 3);
 }
