@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value = "target/venv/bin/python")]
     python: PathBuf,
     /// The registrar's laptop (tests/registrar/build).
-    #[arg(long, default_value = "target/registrar")]
+    #[arg(long, default_value = "target/laptop")]
     laptop: PathBuf,
     /// Where everything is left.
     #[arg(long, default_value = "target/rehearsal")]

@@ -1,0 +1,142 @@
+//! Registration with the wrong key at the browser, on the registrar's laptop; the rehearsal itself is the twin with the right one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench::engine::Touch;
+use bench::key::VirtualKey;
+use rehearsal::laptop::{self, Equipment, Task, Waiting};
+use rehearsal::officer::{KeyNotes, Officer};
+use rehearsal::papers::{self, Paper};
+use rehearsal::plan;
+use rehearsal::station::{self, Station};
+
+/// age identity made for this test alone.
+const IDENTITY: &str = "AGE-SECRET-KEY-1";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+fn needed(path: PathBuf, made_by: &str) -> PathBuf {
+    assert!(
+        path.exists(),
+        "{} is not there: {made_by} makes it",
+        path.display()
+    );
+    path
+}
+
+/// A registrar's identity file and its recipient, from stock age.
+fn identity(folder: &Path) -> (PathBuf, String) {
+    let path = folder.join("identity.txt");
+    let made = std::process::Command::new("age-keygen")
+        .arg("-o")
+        .arg(&path)
+        .output()
+        .expect("age is installed");
+    assert!(made.status.success());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(IDENTITY));
+    let recipient = text
+        .lines()
+        .find_map(|l| l.strip_prefix("# public key: "))
+        .unwrap();
+    (path, recipient.to_owned())
+}
+
+#[test]
+fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
+    let root = repository();
+    let image = std::env::var_os("GLASSKEY_IMAGE").map_or_else(|| root.join("target/image"), PathBuf::from);
+    let kernel = needed(image.join("glasskey-serial.bzImage"), "image/build");
+    let equipment = Equipment {
+        glasskey: needed(root.join("target/debug/glasskey"), "cargo build"),
+        python: needed(root.join("target/venv/bin/python"), "tests/run"),
+        laptop: needed(root.join("target/laptop"), "tests/registrar/build target/laptop"),
+        repository: root,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (identity, recipient) = identity(folder.path());
+    let stick = station::make_stick(&folder.path().join("stick.img"), &plan::plan(2, &recipient)).unwrap();
+    let keys: Vec<VirtualKey> = (0..2)
+        .map(|_| VirtualKey::open(&"opensk".parse().unwrap()).unwrap())
+        .collect();
+
+    let mut station = Station::start(&kernel, stick, &folder.path().join("station.log")).unwrap();
+    let mut officer = Officer::new(&mut station);
+    officer.begin().unwrap();
+    let mut notes: Vec<KeyNotes> = Vec::new();
+    for key in &keys {
+        key.set_touch(Touch::Manual);
+        notes.push(officer.prepare(key, 0).unwrap());
+        key.set_touch(Touch::Auto(Duration::from_millis(300)));
+    }
+    officer.close().unwrap();
+    let (stick, printed) = station.finish().unwrap();
+    let papers = papers::render(&printed, &folder.path().join("printed")).unwrap();
+    let pin = |slip: &str| {
+        papers.iter().find_map(|p| match p {
+            Paper::Slip { number, pin, .. } if number == slip => Some(pin.clone()),
+            _ => None,
+        })
+    };
+    let fingerprint = papers.iter().find_map(|p| match p {
+        Paper::Record { fingerprint, .. } => Some(fingerprint.clone()),
+        _ => None,
+    });
+    let waiting: BTreeMap<String, Waiting<'_>> = notes
+        .iter()
+        .zip(&keys)
+        .map(|(n, key)| {
+            (
+                n.label.clone(),
+                Waiting {
+                    key,
+                    account: n.account.clone(),
+                    pin: pin(&n.slip).unwrap(),
+                },
+            )
+        })
+        .collect();
+    let task = Task {
+        stick: &stick,
+        identity: &identity,
+        fingerprint: &fingerprint.unwrap(),
+        keys: waiting,
+        arguments: "--on-mismatch delete",
+        log: &folder.path().join("laptop.log"),
+        swap: Some((notes[0].label.clone(), notes[1].label.clone())),
+    };
+    let registered = laptop::register(&equipment, &task).unwrap();
+
+    let console = std::fs::read_to_string(task.log).unwrap();
+    assert_eq!(registered.status, 23, "{console}");
+    assert!(
+        console.contains("PERSON-DONE 0"),
+        "the person did register the other key: {console}"
+    );
+    assert_eq!(registered.report["result"], "mismatch");
+    let account = &registered.tenant["accounts"][&notes[0].account];
+    assert_eq!(
+        account["temporaryAccessPassMethods"].as_array().map(Vec::len),
+        Some(0),
+        "{account}"
+    );
+    assert_eq!(
+        account["fido2Methods"].as_array().map(Vec::len),
+        Some(0),
+        "the wrong passkey is deleted: {account}"
+    );
+    let first = &registered.report["keys"][0];
+    assert!(
+        first["pass"]["deleted"].is_string() && !first["identityBefore"].is_null(),
+        "{first}"
+    );
+}
