@@ -158,3 +158,70 @@ impl Drop for Guard {
         let _ = self.0.wait();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that writes down how it was called.
+    const WITNESS: &str = "#!/bin/sh
+cd \"$(dirname \"$0\")\" || exit 1
+tr '\\0' '\\n' </proc/$$/cmdline >arguments
+tr '\\0' '\\n' </proc/$$/environ >environment
+timeout 1 cat >input
+";
+
+    /// Calls a script that was just written; a child of another test can hold its file open for a moment.
+    fn call(
+        program: &std::path::Path,
+        secret: Option<&Secret<Vec<u8>>>,
+        deadline: Duration,
+    ) -> Result<Vec<u8>, WorkerError> {
+        let never = AtomicBool::new(false);
+        loop {
+            let result = Launcher::program(program).call("key", b"{}", secret, deadline, &never, &mut |_| {});
+            match result {
+                Err(WorkerError::Io(error)) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_goes_through_the_pipe_and_not_through_arguments_or_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("witness");
+        std::fs::write(&program, WITNESS).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let pin = Secret::new(b"73915082".to_vec());
+        let result = call(&program, Some(&pin), Duration::from_secs(10));
+        assert!(matches!(result, Err(WorkerError::Died)), "{result:?}");
+        let seen = |name: &str| {
+            String::from_utf8_lossy(&std::fs::read(folder.path().join(name)).unwrap()).into_owned()
+        };
+        assert!(seen("arguments").ends_with("worker\nkey\n"));
+        assert!(!seen("arguments").contains("73915082") && !seen("environment").contains("73915082"));
+        assert!(
+            seen("input").contains("73915082"),
+            "the control: it did go through the pipe"
+        );
+    }
+
+    #[test]
+    fn a_child_that_says_nothing_is_ended_at_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("mute");
+        std::fs::write(&program, "#!/bin/sh\nexec sleep 60\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let deadline = Duration::from_millis(300);
+        let result = call(&program, None, deadline);
+        assert!(
+            matches!(result, Err(WorkerError::Deadline(d)) if d == deadline),
+            "{result:?}"
+        );
+    }
+}

@@ -68,6 +68,8 @@ pub struct Registered {
     pub report: serde_json::Value,
     /// What the tenant holds.
     pub tenant: serde_json::Value,
+    /// Seconds from power-on until its first program could start.
+    pub seconds_to_ready: f64,
     /// Seconds from power-on to power-off.
     pub seconds: f64,
 }
@@ -79,6 +81,8 @@ pub fn register(equipment: &Equipment, task: &Task<'_>) -> Result<Registered> {
     lay_out(equipment, task, work)?;
     let since = Instant::now();
     let mut machine = start(equipment, task, work)?;
+    machine.console().expect("REGISTRAR-READY", PATIENCE)?;
+    let seconds_to_ready = since.elapsed().as_secs_f64();
     serve(&mut machine, task)?;
     machine.wait_exit(Duration::from_mins(1))?;
     let json = |name: &str| -> Result<serde_json::Value> {
@@ -94,6 +98,7 @@ pub fn register(equipment: &Equipment, task: &Task<'_>) -> Result<Registered> {
             .map_err(|_| Error::Wrong(format!("the companion's exit code is {status:?}")))?,
         report: json("report.json")?,
         tenant: json("tenant.json")?,
+        seconds_to_ready,
         seconds: since.elapsed().as_secs_f64(),
     })
 }

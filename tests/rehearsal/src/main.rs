@@ -119,6 +119,7 @@ fn run(arguments: &Arguments) -> Result<Summary> {
         },
         ceremony: ceremony.id,
         seconds_to_ready: ceremony.seconds_to_ready,
+        seconds_to_ready_laptop: registered.seconds_to_ready,
         seconds_ceremony: ceremony.seconds,
         seconds_registration: registered.seconds,
         keys: ceremony.notes,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::engine::Touch;
+use bench::faults::Fault;
 use bench::key::VirtualKey;
 use rehearsal::laptop::{self, Equipment, Task, Waiting};
 use rehearsal::officer::{KeyNotes, Officer};
@@ -68,6 +69,9 @@ fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
     let keys: Vec<VirtualKey> = (0..2)
         .map(|_| VirtualKey::open(&"opensk".parse().unwrap()).unwrap())
         .collect();
+
+    // The other key is of an older kind: it must get through ceremony and browser all the same.
+    keys[1].set_faults(Fault::ctap_2_0());
 
     let mut station = Station::start(&kernel, stick, &folder.path().join("station.log")).unwrap();
     let mut officer = Officer::new(&mut station);
