@@ -9,6 +9,7 @@ mod compare;
 mod conditions;
 mod error;
 pub mod journal;
+mod pass;
 mod proof;
 pub mod report;
 pub mod tap;

@@ -121,13 +121,21 @@ fn each_unusable_manifest_has_its_exit_code() {
         files.1.clone(),
         files.2.clone(),
     );
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    let flipped = (
+        folder.file("flipped.age", &changed),
+        files.1.clone(),
+        files.2.clone(),
+    );
     let other = folder.file("other.txt", Identity::generate().to_file().expose());
     let stranger = folder.file(
         "stranger.txt",
         StationKey::generate().unwrap().fingerprint().to_string(),
     );
     for (files, expected) in [
-        (cut, 10),
+        (cut, 15),
+        (flipped, 10),
         ((files.0.clone(), other, files.2.clone()), 11),
         ((files.0.clone(), files.1.clone(), stranger), 12),
         ((folder.0.join("missing"), files.1.clone(), files.2.clone()), 2),
