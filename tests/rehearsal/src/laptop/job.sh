@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC1091,SC2086 # settings are made at run time; options in them are lists of words
 # What happens on the registrar's laptop: a sandbox tenant, the companion, and the person in the browser.
 # Lines in capitals are for the script outside; it answers PERSON-ASKS with account, label and PIN.
 
