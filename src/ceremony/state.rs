@@ -219,8 +219,10 @@ impl Ceremony {
             Step::PutBack(key) => match &self.seen[..] {
                 [] => vec![],
                 [back] if back.port == key.port => self.work(Step::Reset(back.clone())),
-                [_] => vec![Effect::Tell(Notice::WrongSocket)],
-                several => vec![Effect::Tell(Notice::SeveralKeys(names(several)))],
+                several => match several.iter().find(|k| k.port == key.port) {
+                    Some(back) => vec![Effect::Tell(Notice::LeaveOnly(back.name.clone()))],
+                    None => vec![Effect::Tell(Notice::WrongSocket)],
+                },
             },
             Step::Remove if self.seen.is_empty() => {
                 self.current += 1;

@@ -172,6 +172,10 @@ fn another_socket_is_not_taken_for_the_same_key() {
     play.event(Event::KeysSeen(vec![]));
     play.event(Event::KeysSeen(vec![key("1-2", 2)]));
     assert_eq!(play.last(), &Effect::Tell(Notice::WrongSocket));
+    play.event(Event::KeysSeen(vec![key("1-1", 3), key("1-2", 2)]));
+    assert_eq!(play.last(), &Effect::Tell(Notice::LeaveOnly(key("1-1", 3).name)));
+    play.event(Event::KeysSeen(vec![key("1-1", 3)]));
+    assert_eq!(play.last(), &Effect::Do(Work::Reset(key("1-1", 3))));
 }
 
 #[test]
