@@ -415,16 +415,28 @@ impl Driver<'_> {
         job: Option<&Job>,
     ) -> Result<Result<Outcome, Failure>, ConsoleError> {
         self.in_hand = InHand::default();
+        let prepared: Vec<_> = self.kept.iter().map(|k| k.key.identity.clone()).collect();
         let found = self.with_key(seen, |hands, key, watch| {
             let info = hands.bus.identify(key, watch)?;
             fitness(&info).map_err(KeyError::Unfit)?;
+            let known = hands.bus.holds_any(key, &prepared, watch)?;
             hands.in_hand.plugged = Some(key.clone());
-            Ok(info)
+            Ok((info, known))
         });
-        let info = match found {
-            Ok(info) => info,
+        let (info, known) = match found {
+            Ok(found) => found,
             Err(failure) => return Ok(Err(failure)),
         };
+        if let Some(known) = known.and_then(|place| self.kept.get(place)) {
+            return Ok(Err(Failure {
+                kind: FailureKind::AlreadyPrepared,
+                text: format!(
+                    "This is the key {}, prepared in this ceremony. Nothing has been changed on it.",
+                    known.key.label
+                ),
+                hint: "Put it into its bag, and take another key for this label.".into(),
+            }));
+        }
         let least = info.min_pin_length;
         if least > u32::from(self.plan.pin_length) {
             return Ok(Err(Failure {

@@ -561,7 +561,7 @@ fn a_touch_that_was_not_given_is_asked_for_again() {
 }
 
 #[test]
-fn keys_with_equal_serial_numbers_are_two_keys() {
+fn keys_with_equal_serial_numbers_are_two_keys_and_none_is_prepared_twice() {
     let (first, second) = (key(), key());
     for key in [&first, &second] {
         key.set_identity(UsbIdentity {
@@ -570,8 +570,23 @@ fn keys_with_equal_serial_numbers_are_two_keys() {
         });
     }
     let evidence = hold(2, |officer| {
-        officer.prepare(&first, 0)?;
-        officer.prepare(&second, 0).map(drop)
+        let notes = officer.prepare(&first, 0)?;
+        let resets = first.counters().command("reset");
+        let (label, _) = officer.announced()?;
+        // The one that is done already, in another socket.
+        officer.see("Put in the security key")?;
+        officer.plug(1, &first)?;
+        officer.see(&format!(
+            "This is the key {}, prepared in this ceremony. Nothing has been changed on it",
+            notes.label
+        ))?;
+        officer.see("Take out every security key now: .*1-2")?;
+        officer.pull(1)?;
+        assert_eq!(first.counters().command("reset"), resets);
+        officer.put_in(&second, 0)?;
+        officer.replug_for_reset(&second, 0)?;
+        officer.slip_printed(&second)?;
+        officer.finish_key(&second, 0, &label)
     });
     let slips = evidence.slips();
     accepts_only(&first, slips[0].1, &[slips[1].1]);
