@@ -201,10 +201,11 @@ impl Driver<'_> {
     }
 
     fn drive(&mut self, jobs: Vec<Job>) -> Result<Finished, DriverError> {
-        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags);
+        let now = self.look()?;
+        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags, now.clone());
         let mut queue = VecDeque::from(effects);
         let mut asked: Option<Question> = None;
-        let mut seen: Option<Vec<SeenKey>> = None;
+        let mut seen = now;
         loop {
             while let Some(effect) = queue.pop_front() {
                 match effect {
@@ -221,7 +222,7 @@ impl Driver<'_> {
                         let event = self.perform(&work, &ceremony)?;
                         // What to say about the result depends on what is plugged in now, not before the work.
                         let now = self.look()?;
-                        seen = Some(now.clone());
+                        seen.clone_from(&now);
                         queue.extend(ceremony.handle(Event::KeysSeen(now)));
                         queue.extend(ceremony.handle(event));
                     }
@@ -236,8 +237,8 @@ impl Driver<'_> {
                 }
             }
             let now = self.look()?;
-            if seen.as_ref() != Some(&now) {
-                seen = Some(now.clone());
+            if seen != now {
+                seen.clone_from(&now);
                 queue.extend(ceremony.handle(Event::KeysSeen(now)));
                 continue;
             }
