@@ -191,10 +191,11 @@ impl Driver<'_> {
     }
 
     fn drive(&mut self, jobs: Vec<Job>) -> Result<Finished, DriverError> {
-        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags);
+        let now = self.look()?;
+        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags, now.clone());
         let mut queue = VecDeque::from(effects);
         let mut asked: Option<Question> = None;
-        let mut seen: Option<Vec<SeenKey>> = None;
+        let mut seen = now;
         loop {
             while let Some(effect) = queue.pop_front() {
                 match effect {
@@ -211,7 +212,7 @@ impl Driver<'_> {
                         let event = self.perform(&work, &ceremony)?;
                         // What to say about the result depends on what is plugged in now, not before the work.
                         let now = self.look()?;
-                        seen = Some(now.clone());
+                        seen.clone_from(&now);
                         queue.extend(ceremony.handle(Event::KeysSeen(now)));
                         queue.extend(ceremony.handle(event));
                     }
@@ -226,8 +227,8 @@ impl Driver<'_> {
                 }
             }
             let now = self.look()?;
-            if seen.as_ref() != Some(&now) {
-                seen = Some(now.clone());
+            if seen != now {
+                seen.clone_from(&now);
                 queue.extend(ceremony.handle(Event::KeysSeen(now)));
                 continue;
             }
@@ -405,16 +406,28 @@ impl Driver<'_> {
         job: Option<&Job>,
     ) -> Result<Result<Outcome, Failure>, ConsoleError> {
         self.in_hand = InHand::default();
+        let prepared: Vec<_> = self.kept.iter().map(|k| k.key.identity.clone()).collect();
         let found = self.with_key(seen, |hands, key, watch| {
             let info = hands.bus.identify(key, watch)?;
             fitness(&info).map_err(KeyError::Unfit)?;
+            let known = hands.bus.holds_any(key, &prepared, watch)?;
             hands.in_hand.plugged = Some(key.clone());
-            Ok(info)
+            Ok((info, known))
         });
-        let info = match found {
-            Ok(info) => info,
+        let (info, known) = match found {
+            Ok(found) => found,
             Err(failure) => return Ok(Err(failure)),
         };
+        if let Some(known) = known.and_then(|place| self.kept.get(place)) {
+            return Ok(Err(Failure {
+                kind: FailureKind::AlreadyPrepared,
+                text: format!(
+                    "This is the key {}, prepared in this ceremony. Nothing has been changed on it.",
+                    known.key.label
+                ),
+                hint: "Put it into its bag, and take another key for this label.".into(),
+            }));
+        }
         let least = info.min_pin_length;
         if least > u32::from(self.plan.pin_length) {
             return Ok(Err(Failure {

@@ -5,7 +5,7 @@ use crate::id::BagNumber;
 /// Something that happened outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The security keys plugged in right now: sent at the start, after every change, and before the result of work.
+    /// The security keys plugged in right now: sent after every change, and before the result of work.
     KeysSeen(Vec<SeenKey>),
     /// The work last asked for is done.
     Done(Outcome),

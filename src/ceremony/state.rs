@@ -92,15 +92,15 @@ pub struct Ceremony {
 }
 
 impl Ceremony {
-    /// Starts a ceremony; `bags` tells whether bag numbers are asked for.
+    /// Starts a ceremony with these keys plugged in; `bags` tells whether bag numbers are asked for.
     #[must_use]
-    pub fn new(jobs: Vec<Job>, bags: bool) -> (Self, Vec<Effect>) {
+    pub fn new(jobs: Vec<Job>, bags: bool, seen: Vec<SeenKey>) -> (Self, Vec<Effect>) {
         let mut ceremony = Self {
             jobs,
             current: 0,
             bags,
             step: Step::Empty,
-            seen: Vec::new(),
+            seen,
             fingerprint: String::new(),
             slips: Slips::default(),
             prepared: Vec::new(),
@@ -219,8 +219,10 @@ impl Ceremony {
             Step::PutBack(key) => match &self.seen[..] {
                 [] => vec![],
                 [back] if back.port == key.port => self.work(Step::Reset(back.clone())),
-                [_] => vec![Effect::Tell(Notice::WrongSocket)],
-                several => vec![Effect::Tell(Notice::SeveralKeys(names(several)))],
+                several => match several.iter().find(|k| k.port == key.port) {
+                    Some(back) => vec![Effect::Tell(Notice::LeaveOnly(back.name.clone()))],
+                    None => vec![Effect::Tell(Notice::WrongSocket)],
+                },
             },
             Step::Remove if self.seen.is_empty() => {
                 self.current += 1;

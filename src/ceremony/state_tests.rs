@@ -45,7 +45,7 @@ struct Play {
 
 impl Play {
     fn new(jobs: u8) -> Self {
-        let (ceremony, log) = Ceremony::new((1..=jobs).map(job).collect(), false);
+        let (ceremony, log) = Ceremony::new((1..=jobs).map(job).collect(), false, vec![]);
         Self { ceremony, log }
     }
 
@@ -90,6 +90,21 @@ impl Play {
         self.event(Event::Answered(Answer::Text(label.into())));
         self.event(Event::KeysSeen(vec![]));
     }
+}
+
+#[test]
+fn a_key_that_was_in_from_the_start_is_asked_out_first() {
+    let (_, effects) = Ceremony::new(vec![job(1)], false, vec![key("1-1", 1)]);
+    assert!(
+        matches!(
+            effects[..],
+            [
+                Effect::Tell(Notice::NextKey { .. }),
+                Effect::Tell(Notice::TakeOutAll(_))
+            ]
+        ),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -172,6 +187,10 @@ fn another_socket_is_not_taken_for_the_same_key() {
     play.event(Event::KeysSeen(vec![]));
     play.event(Event::KeysSeen(vec![key("1-2", 2)]));
     assert_eq!(play.last(), &Effect::Tell(Notice::WrongSocket));
+    play.event(Event::KeysSeen(vec![key("1-1", 3), key("1-2", 2)]));
+    assert_eq!(play.last(), &Effect::Tell(Notice::LeaveOnly(key("1-1", 3).name)));
+    play.event(Event::KeysSeen(vec![key("1-1", 3)]));
+    assert_eq!(play.last(), &Effect::Do(Work::Reset(key("1-1", 3))));
 }
 
 #[test]
@@ -320,7 +339,7 @@ fn a_wrong_label_is_asked_for_again() {
 
 #[test]
 fn a_bag_number_is_taken_once() {
-    let (ceremony, log) = Ceremony::new(vec![job(1)], true);
+    let (ceremony, log) = Ceremony::new(vec![job(1)], true, vec![]);
     let mut play = Play { ceremony, log };
     play.up_to_slip(10);
     play.finish_key(job(1).label.as_str());

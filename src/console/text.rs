@@ -33,7 +33,10 @@ pub fn notice(notice: &Notice) -> String {
         Notice::PutBack => {
             ">> Put it back into the same socket. The reset follows by itself, within 10 seconds.".into()
         }
-        Notice::WrongSocket => ">> Use the same socket as before: take it out and put it in there.".into(),
+        Notice::WrongSocket => {
+            ">> A key is in another socket. Take it out, and put the key back into the socket where it was."
+                .into()
+        }
         Notice::Trouble(failure) => format!("!! {}\n   {}", failure.text, failure.hint),
         Notice::SlipVoided(slip) => {
             format!(

@@ -100,6 +100,16 @@ pub trait KeyBus {
         watch: &mut Watch<'_>,
     ) -> Result<IdentityProof, KeyError>;
 
+    /// Tells which of these identity credentials the key holds, without a touch; changes nothing.
+    ///
+    /// `None` is no proof: some keys do not tell without a touch or their PIN.
+    fn holds_any(
+        &self,
+        key: &SecurityKey,
+        identities: &[IdentityCredential],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<usize>, KeyError>;
+
     /// Makes a credential for any relying party (routes `on-behalf` and `air-gapped`); needs a touch.
     fn make_credential(
         &self,

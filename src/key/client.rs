@@ -219,6 +219,37 @@ impl KeyBus for KeyClient {
         identity::prove(identity, &query, assertion)
     }
 
+    fn holds_any(
+        &self,
+        key: &SecurityKey,
+        identities: &[IdentityCredential],
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<usize>, KeyError> {
+        if identities.is_empty() {
+            return Ok(None);
+        }
+        let challenge = challenge()?;
+        let queries: Vec<CredentialQuery> = identities
+            .iter()
+            .map(|identity| identity::query(identity, challenge.clone()))
+            .collect();
+        let operation = Operation::FindCredential {
+            queries: queries.clone(),
+        };
+        let found = match self.call(key, operation, &[], watch) {
+            Ok(Answer::Found(found)) => found,
+            Ok(other) => return mismatch(other),
+            Err(error @ KeyError::Vanished { .. }) => return Err(error),
+            // A key that does not take the question is not one of ours, as far as anybody can tell.
+            Err(_) => None,
+        };
+        Ok(found.and_then(|(place, assertion)| {
+            let (query, identity) = (queries.get(place)?, identities.get(place)?);
+            let proven = assertion.check_silent(query, identity.public_key.as_slice());
+            proven.is_ok().then_some(place)
+        }))
+    }
+
     fn make_credential(
         &self,
         key: &SecurityKey,

@@ -67,6 +67,11 @@ pub enum Operation {
         /// Of which credential.
         query: CredentialQuery,
     },
+    /// Asks which of several credentials the key holds, without a touch.
+    FindCredential {
+        /// Of which credentials.
+        queries: Vec<CredentialQuery>,
+    },
 }
 
 /// The answer to an [`Operation`].
@@ -83,6 +88,8 @@ pub enum Answer {
     Credential(Box<Credential>),
     /// To `AssertCredential`.
     Assertion(Assertion),
+    /// To `FindCredential`: the place of the one that signed, and what it signed.
+    Found(Option<(usize, Assertion)>),
 }
 
 impl Operation {
@@ -91,7 +98,7 @@ impl Operation {
     pub fn writes(&self) -> bool {
         !matches!(
             self,
-            Self::Identify | Self::ProvePin | Self::AssertCredential { .. }
+            Self::Identify | Self::ProvePin | Self::AssertCredential { .. } | Self::FindCredential { .. }
         )
     }
 
@@ -160,6 +167,7 @@ fn answer(request: &[u8], secret: &Secret<Vec<u8>>, reporter: &mut Reporter) -> 
             let pin = next_pin().ok();
             Answer::Assertion(assertion::get(session, pin.as_ref(), &query)?)
         }
+        Operation::FindCredential { queries } => Answer::Found(assertion::find(session, &queries)?),
     })
 }
 

@@ -61,6 +61,15 @@ impl KeyBus for FakeBus {
             .collect())
     }
 
+    fn holds_any(
+        &self,
+        _: &SecurityKey,
+        _: &[IdentityCredential],
+        _: &mut Watch<'_>,
+    ) -> Result<Option<usize>, KeyError> {
+        unused()
+    }
+
     fn assert_identity(
         &self,
         key: &SecurityKey,

@@ -90,6 +90,11 @@ fn credentials(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
     );
     let made = client.make_identity(key, &second, &user, watch).unwrap();
     assert!(made.attestation.verified, "{}", made.attestation.note);
+    let mut unknown = made.clone();
+    unknown.credential_id = vec![9; 64].into();
+    let both = [unknown.clone(), made.clone()];
+    assert_eq!(client.holds_any(key, &both, watch), Ok(Some(1)));
+    assert_eq!(client.holds_any(key, &[unknown], watch), Ok(None));
     let proven = client.assert_identity(key, &made, None, watch).unwrap();
     assert!(!proven.checked.user_verified);
     let proven = client.assert_identity(key, &made, Some(&second), watch).unwrap();

@@ -186,6 +186,71 @@ impl<'key> Client<'key> {
         self.ctap(0x06, Some(members)).map(|(status, _)| status)
     }
 
+    /// The first PIN protocol of getInfo that this client knows; 1 where the key lists none.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer getInfo.
+    pub fn pin_protocol(&self) -> Result<u8> {
+        let listed = member(&self.info()?, &Value::from(0x06));
+        let knows = |protocol: u8| match listed.as_ref().and_then(Value::as_array) {
+            Some(list) => list.contains(&Value::from(protocol)),
+            None => protocol == 1,
+        };
+        Ok(if knows(1) { 1 } else { 2 })
+    }
+
+    /// How many wrong PINs the key still allows.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not with a number.
+    pub fn pin_retries(&self) -> Result<u8> {
+        let protocol = self.pin_protocol()?;
+        let (_, answer) = self.ctap(
+            0x06,
+            Some(map(vec![(1, Value::from(protocol)), (2, Value::from(1))])),
+        )?;
+        member(&answer, &Value::from(3))
+            .and_then(|left| left.into_integer().ok()?.try_into().ok())
+            .ok_or_else(|| Error::Key("The key does not tell its PIN retries.".to_owned()))
+    }
+
+    /// Asks for a PIN token by PIN protocol 1 or 2, which shows whether the key accepts a PIN; gives the status.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not with a key agreement key.
+    pub fn pin_token(&self, protocol: u8, pin: &str) -> Result<u8> {
+        let (status, agreement) = self.ctap(
+            0x06,
+            Some(map(vec![(1, Value::from(protocol)), (2, Value::from(2))])),
+        )?;
+        if status != OK {
+            return Ok(status);
+        }
+        let (ours, secret) = agree_raw(&agreement)
+            .ok_or_else(|| Error::Key("The key has no proper key agreement key.".to_owned()))?;
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&SoftwareSha256::digest(pin.as_bytes())[..16]);
+        let mut iv = [0; 16];
+        let encrypted = if protocol == 1 {
+            SoftwareAes256::new(&SoftwareSha256::digest(&secret)).encrypt_cbc(&iv, &mut hash);
+            hash.to_vec()
+        } else {
+            getrandom::fill(&mut iv).map_err(|error| Error::Key(format!("No random bytes: {error}")))?;
+            SoftwareAes256::new(&aes_key_of_protocol_two(&secret)).encrypt_cbc(&iv, &mut hash);
+            [iv, hash].concat()
+        };
+        let members = map(vec![
+            (1, Value::from(protocol)),
+            (2, Value::from(5)),
+            (3, ours),
+            (6, Value::Bytes(encrypted)),
+        ]);
+        self.ctap(0x06, Some(members)).map(|(status, _)| status)
+    }
+
     fn receive(&self, end: Instant) -> Result<Message> {
         let mut assembler = Assembler::default();
         loop {
@@ -220,6 +285,20 @@ fn map(members: Vec<(i64, Value)>) -> Value {
 
 /// Gives our COSE key and the shared secret of PIN protocol 1.
 fn agree(answer: &Value) -> Option<(Value, [u8; 32])> {
+    let (ours, secret) = agree_raw(answer)?;
+    Some((ours, SoftwareSha256::digest(&secret)))
+}
+
+/// HKDF-SHA-256 with a salt of zeros, as PIN protocol 2 derives its AES key.
+fn aes_key_of_protocol_two(secret: &[u8; 32]) -> [u8; 32] {
+    let (mut extracted, mut key) = ([0; 32], [0; 32]);
+    SoftwareHmac256::mac(&[0; 32], secret, &mut extracted);
+    SoftwareHmac256::mac(&extracted, b"CTAP2 AES key\x01", &mut key);
+    key
+}
+
+/// Gives our COSE key and the x coordinate of the shared point.
+fn agree_raw(answer: &Value) -> Option<(Value, [u8; 32])> {
     let theirs = member(answer, &Value::from(1))?;
     let coordinate = |key: i64| -> Option<[u8; 32]> {
         member(&theirs, &Value::from(key))?
@@ -240,5 +319,5 @@ fn agree(answer: &Value) -> Option<(Value, [u8; 32])> {
         (-2, Value::Bytes(x.to_vec())),
         (-3, Value::Bytes(y.to_vec())),
     ]);
-    Some((ours, SoftwareSha256::digest(&shared)))
+    Some((ours, shared))
 }

@@ -49,6 +49,22 @@ fn a_new_key_takes_a_pin_and_reset_forgets_it() {
 }
 
 #[test]
+fn a_wrong_pin_costs_a_retry_under_both_protocols() {
+    let key = powered();
+    let client = Client::connect(&key).unwrap();
+    assert_eq!(client.set_pin("correct horse").unwrap(), OK);
+    assert_eq!(client.pin_protocol().unwrap(), 1);
+    for protocol in [1, 2] {
+        assert_eq!(client.pin_token(protocol, "correct horse").unwrap(), OK);
+        assert_eq!(client.pin_retries().unwrap(), 8);
+        assert_eq!(client.pin_token(protocol, "battery staple").unwrap(), 0x31);
+        assert_eq!(client.pin_retries().unwrap(), 7);
+        assert_eq!(client.pin_token(protocol, "correct horse").unwrap(), OK);
+        assert_eq!(client.pin_retries().unwrap(), 8);
+    }
+}
+
+#[test]
 fn counters_are_json() {
     let key = powered();
     Client::connect(&key).unwrap().info().unwrap();

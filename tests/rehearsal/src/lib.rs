@@ -1,9 +1,11 @@
 //! The whole of Glasskey played through in virtual machines, by scripts that see what people see.
 //!
 //! [`station`] boots the image with a stick, a printer and keys; [`officer`] reads the console, plugs, touches and
-//! answers; [`papers`] turns what the printer received into pictures and reads them back; [`laptop`] is the
-//! registrar's machine with companion, sandbox tenant and the person in the browser; [`summary`] has the figures.
+//! answers; [`papers`] turns what the printer received into pictures and reads them back; [`evidence`] checks
+//! what a ceremony leaves; [`laptop`] is the registrar's machine with companion, sandbox tenant and the person in the
+//! browser; [`summary`] has the figures. With [`interactive`] a person is the officer.
 
+pub mod evidence;
 pub mod interactive;
 pub mod laptop;
 pub mod officer;

@@ -177,6 +177,7 @@ fn hold_ceremony(arguments: &Arguments, stick: Stick, keys: &[VirtualKey]) -> Re
     } else {
         let mut officer = Officer::new(&mut station);
         id = officer.begin()?;
+        officer.ready()?;
         ready = since.elapsed().as_secs_f64();
         say(&format!(
             "Ceremony {id} asks for the first key after {ready:.1} s."

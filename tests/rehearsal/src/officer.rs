@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use bench::key::VirtualKey;
+use bench::usbredir::device::Plug;
 use regex::Regex;
 use serde::Serialize;
 
 use crate::papers::{self, Paper};
-use crate::station::Station;
+use crate::station::{STICK, Station};
 use crate::{Error, Result};
 
 /// Time for anything that happens without a person, on a slow and shared machine.
@@ -59,14 +60,18 @@ impl<'a> Officer<'a> {
         self.station
     }
 
-    /// Waits until the station asks for the first key; returns the ceremony id.
+    /// Waits until the ceremony begins; returns its id.
     pub fn begin(&mut self) -> Result<String> {
         let text = self.see(r"Ceremony ([0-9A-Z]{8}): .*")?;
-        let id = ceremony_of(&text)?;
+        ceremony_of(&text)
+    }
+
+    /// Waits until the first key may be put in.
+    pub fn ready(&mut self) -> Result<()> {
         self.first = Some(self.announced()?);
         self.arm()?;
         self.armed = true;
-        Ok(id)
+        Ok(())
     }
 
     /// Prepares one key from announcement to removal.
@@ -74,18 +79,10 @@ impl<'a> Officer<'a> {
         let (label, account) = self.announced()?;
         let before = key.counters();
         self.working = Duration::ZERO;
-        self.arm()?;
-        self.station.machine().plug(port, key)?;
-        self.see(r"Erase this key\? \(yes/no\)")?;
+        self.put_in(key, port)?;
         self.replug_for_reset(key, port)?;
         let slip = self.slip_printed(key)?;
-        self.say("yes")?;
-        self.until_label(key)?;
-        let scanned = self.scan_label(&label)?;
-        self.say(&scanned)?;
-        self.bags()?;
-        self.see("Take the key out now")?;
-        self.station.machine().pull(port)?;
+        self.finish_key(key, port, &label)?;
         let after = key.counters();
         Ok(KeyNotes {
             label,
@@ -118,6 +115,54 @@ impl<'a> Officer<'a> {
         found
             .map(|c| (c[1].to_owned(), c[2].to_owned()))
             .ok_or_else(|| Error::Wrong("no key was announced".into()))
+    }
+
+    /// Puts a key in when asked to, and waits for the question whether to erase it.
+    pub fn put_in(&mut self, key: &VirtualKey, port: usize) -> Result<()> {
+        self.arm()?;
+        self.station.machine().plug(port, key)?;
+        self.see(r"Erase this key\? \(yes/no\)").map(drop)
+    }
+
+    /// From the question about the slip, which is whole, to the key's removal.
+    pub fn finish_key(&mut self, key: &VirtualKey, port: usize, label: &str) -> Result<()> {
+        self.say("yes")?;
+        self.finish_after_slip(key, port, label)
+    }
+
+    /// The same when the slip was confirmed already.
+    pub fn finish_after_slip(&mut self, key: &VirtualKey, port: usize, label: &str) -> Result<()> {
+        self.until_label(key)?;
+        let scanned = self.scan_label(label)?;
+        self.say(&scanned)?;
+        self.bags()?;
+        self.see("Take the key out now")?;
+        Ok(self.station.machine().pull(port)?)
+    }
+
+    /// Plugs a key or a printer in, unasked.
+    pub fn plug(&mut self, port: usize, device: &dyn Plug) -> Result<()> {
+        Ok(self.station.machine().plug(port, device)?)
+    }
+
+    /// Pulls out what is in a port, and gives the station time to see it.
+    pub fn pull(&mut self, port: usize) -> Result<()> {
+        self.station.machine().pull(port)?;
+        std::thread::sleep(Duration::from_secs(1));
+        Ok(())
+    }
+
+    /// Pulls the officer's stick out.
+    pub fn pull_stick(&mut self) -> Result<()> {
+        Ok(self.station.machine().pull_stick(STICK)?)
+    }
+
+    /// Puts the officer's stick back, and gives the station time to see it.
+    pub fn plug_stick(&mut self) -> Result<()> {
+        let image = self.station.stick().path().to_owned();
+        self.station.machine().plug_stick(STICK, &image)?;
+        std::thread::sleep(Duration::from_secs(3));
+        Ok(())
     }
 
     /// Says yes to the erasure, takes the key out and puts it back.
@@ -155,6 +200,11 @@ impl<'a> Officer<'a> {
     pub fn close(&mut self) -> Result<()> {
         self.see(r"record come out whole\? \(yes/no\)")?;
         self.say("yes")?;
+        self.finished()
+    }
+
+    /// Reads that the ceremony is finished, and switches off.
+    pub fn finished(&mut self) -> Result<()> {
         self.see("is finished")?;
         self.see("Press Enter to switch off")?;
         self.say("")

@@ -11,7 +11,9 @@ use bench::usbredir::printer::Printer;
 use crate::{Result, at};
 
 /// Port of the printer; keys use the others.
-const PRINTER_PORT: usize = 3;
+pub const PRINTER_PORT: usize = 3;
+/// Name of the officer's stick at the machine.
+pub const STICK: &str = "officer";
 /// What the printer says of itself: the languages that this version prints in.
 pub const PRINTER_ID: &str = "MFG:Virtual;MDL:Bench Page Printer;CMD:PDF;";
 
@@ -39,7 +41,7 @@ impl Station {
         let mut machine = Qemu::builder()
             .kernel(kernel)
             .memory(512)
-            .stick("officer", stick.path())
+            .stick(STICK, stick.path())
             .redir_ports(4)
             .console_log(log)
             .start()?;
@@ -69,6 +71,12 @@ impl Station {
     #[must_use]
     pub fn printer(&self) -> &Printer {
         &self.printer
+    }
+
+    /// The officer's stick.
+    #[must_use]
+    pub fn stick(&self) -> &Stick {
+        &self.stick
     }
 
     /// Time since power-on.
