@@ -7,7 +7,9 @@ mod closing;
 pub mod driver;
 pub mod effect;
 pub mod event;
+mod in_hand;
 mod journal;
+mod printing;
 pub mod slips;
 pub mod state;
 

@@ -1,7 +1,6 @@
 //! Carries out what the state machine wants: keys, papers, stick and officer behind small traits.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -9,21 +8,19 @@ use time::OffsetDateTime;
 use super::closing;
 use super::effect::{Effect, Question, Work};
 use super::event::{Answer, Event, Failure, FailureKind, Outcome, SeenKey};
+use super::in_hand::InHand;
 use super::journal::Journal;
 use super::state::{Ceremony, Job};
 use crate::console::{Console, ConsoleError, text};
-use crate::id::{CeremonyId, KeyFingerprint, LabelId, SlipNumber};
-use crate::key::{KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, fitness, identity};
-use crate::manifest::schema::{Model, PreparedKey};
+use crate::id::{CeremonyId, KeyFingerprint, LabelId};
+use crate::key::{KeyBus, SecurityKey};
+use crate::manifest::schema::PreparedKey;
 use crate::manifest::sign::StationKey;
 use crate::media::{MediaError, Stick};
-use crate::paper::label::{LabelContent, LabelSheet};
-use crate::paper::page::PaperSize;
-use crate::paper::slip::SlipContent;
 use crate::paper::stock::Stock;
 use crate::paper::{Document, LayoutError};
-use crate::pin::{self, NoRandomness, PinPolicy};
-use crate::plan::{Paper, Plan};
+use crate::pin::{self, NoRandomness};
+use crate::plan::Plan;
 use crate::printer::PrintError;
 use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
@@ -91,15 +88,6 @@ pub(super) struct KeptKey {
     pub(super) fingerprint: KeyFingerprint,
 }
 
-/// What is known of the key in hand.
-#[derive(Default)]
-struct InHand {
-    plugged: Option<SecurityKey>,
-    info: Option<KeyInfo>,
-    identity: Option<crate::key::IdentityCredential>,
-    pin: Option<(SlipNumber, Pin)>,
-}
-
 /// A ceremony being carried out.
 pub(super) struct Driver<'a> {
     pub(super) plan: &'a Plan,
@@ -111,9 +99,9 @@ pub(super) struct Driver<'a> {
     pub(super) kept: Vec<KeptKey>,
     pub(super) exceptions: Vec<String>,
     pub(super) sealed: Option<Vec<u8>>,
-    in_hand: InHand,
-    stock: Stock,
-    next_label: u16,
+    pub(super) in_hand: InHand,
+    pub(super) stock: Stock,
+    pub(super) next_label: u16,
 }
 
 /// Carries out a whole ceremony by `plan`, whose file had the SHA-256 `plan_sha256`.
@@ -362,313 +350,13 @@ impl Driver<'_> {
             }
         }
     }
-
-    /// Makes sure that exactly this key is plugged in, then works with it; says when a touch is wanted.
-    fn with_key<T>(
-        &mut self,
-        seen: &SeenKey,
-        work: impl FnOnce(&mut InHandKeys<'_>, &SecurityKey, &mut Watch<'_>) -> Result<T, KeyError>,
-    ) -> Result<T, Failure> {
-        let keys = self.ports.keys.scan().map_err(|e| key_failure(&e))?;
-        if keys.len() > 1 {
-            return Err(key_failure(&KeyError::SeveralKeys {
-                names: keys.iter().map(ToString::to_string).collect(),
-            }));
-        }
-        let Some(key) = keys.into_iter().find(|k| seen_key(k) == *seen) else {
-            return Err(Failure {
-                kind: FailureKind::Vanished,
-                text: "The key was taken out.".into(),
-                hint: "Follow the next instruction.".into(),
-            });
-        };
-        let cancel = AtomicBool::new(false);
-        let console = &mut *self.ports.console;
-        let mut on_event = |event: KeyEvent| {
-            if event == KeyEvent::TouchNeeded {
-                let _ = console.tell(">> Touch the key now.");
-            }
-        };
-        let mut watch = Watch {
-            cancel: &cancel,
-            on_event: &mut on_event,
-        };
-        let mut hands = InHandKeys {
-            bus: self.ports.keys,
-            in_hand: &mut self.in_hand,
-        };
-        work(&mut hands, &key, &mut watch).map_err(|e| key_failure(&e))
-    }
-
-    fn identify(
-        &mut self,
-        seen: &SeenKey,
-        job: Option<&Job>,
-    ) -> Result<Result<Outcome, Failure>, ConsoleError> {
-        self.in_hand = InHand::default();
-        let prepared: Vec<_> = self.kept.iter().map(|k| k.key.identity.clone()).collect();
-        let found = self.with_key(seen, |hands, key, watch| {
-            let info = hands.bus.identify(key, watch)?;
-            fitness(&info).map_err(KeyError::Unfit)?;
-            let known = hands.bus.holds_any(key, &prepared, watch)?;
-            hands.in_hand.plugged = Some(key.clone());
-            Ok((info, known))
-        });
-        let (info, known) = match found {
-            Ok(found) => found,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        if let Some(known) = known.and_then(|place| self.kept.get(place)) {
-            return Ok(Err(Failure {
-                kind: FailureKind::AlreadyPrepared,
-                text: format!(
-                    "This is the key {}, prepared in this ceremony. Nothing has been changed on it.",
-                    known.key.label
-                ),
-                hint: "Put it into its bag, and take another key for this label.".into(),
-            }));
-        }
-        let least = info.min_pin_length;
-        if least > u32::from(self.plan.pin_length) {
-            return Ok(Err(Failure {
-                kind: FailureKind::Other,
-                text: format!(
-                    "This key wants PINs of at least {least} digits; the plan says {}.",
-                    self.plan.pin_length
-                ),
-                hint: "Use another model of key, or a plan with longer PINs. Nothing has been changed."
-                    .into(),
-            }));
-        }
-        if let (Some(job), Some(key)) = (job, &self.in_hand.plugged) {
-            let entry = Entry::KeyIdentified {
-                label: job.label.clone(),
-                account: job.account.clone(),
-                aaguid: info.aaguid,
-                product: Text::new(&key.product),
-                port: Text::new(key.port.as_str()),
-            };
-            self.record(entry)?;
-        }
-        let description = format!(
-            "{} (model {}, {}; {})",
-            seen.name,
-            info.aaguid,
-            info.versions.join(" "),
-            if info.pin_set() {
-                "it HAS a PIN: somebody uses or used it"
-            } else {
-                "no PIN set"
-            }
-        );
-        let long_touch = info.long_touch_for_reset;
-        self.in_hand.info = Some(info);
-        Ok(Ok(Outcome::Identified {
-            description,
-            long_touch,
-        }))
-    }
-
-    fn print_slip(
-        &mut self,
-        slip: SlipNumber,
-        job: Option<&Job>,
-    ) -> Result<Result<Outcome, Failure>, NoRandomness> {
-        self.in_hand.pin = None;
-        let Some(job) = job else { return Ok(Err(no_job())) };
-        let pin = pin::draw(
-            PinPolicy {
-                length: self.plan.pin_length,
-            },
-            &mut pin::kernel_random,
-        )?;
-        let document = self.slip(slip, job);
-        Ok(match self.ports.press.print(&document, Some(&pin)) {
-            Ok(()) => {
-                self.in_hand.pin = Some((slip, pin));
-                Ok(Outcome::SlipPrinted)
-            }
-            Err(error) => Err(print_failure(&error)),
-        })
-    }
-
-    /// The slip of a key, without its PIN.
-    pub(super) fn slip(&self, slip: SlipNumber, job: &Job) -> Document {
-        Document::Slip(SlipContent {
-            slip,
-            label: job.label.clone(),
-            ceremony: self.id.clone(),
-            date: self.started.date().to_string(),
-            custodian: job.custodian.clone().unwrap_or_default(),
-            paper: self.paper(),
-        })
-    }
-
-    pub(super) fn paper(&self) -> PaperSize {
-        match self.plan.paper {
-            Paper::A4 => PaperSize::A4,
-            Paper::Letter => PaperSize::Letter,
-        }
-    }
-
-    fn reset(&mut self, seen: &SeenKey) -> Result<Outcome, Failure> {
-        self.with_key(seen, |hands, key, watch| {
-            let Some(before) = &hands.in_hand.info else {
-                return Err(no_pin());
-            };
-            let info = hands.bus.reset(key, before.aaguid, watch)?;
-            hands.in_hand.info = Some(info);
-            hands.in_hand.plugged = Some(key.clone());
-            Ok(Outcome::Reset)
-        })
-    }
-
-    fn set_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
-        self.with_key(seen, |hands, key, watch| {
-            let pin = hands.pin(slip)?;
-            hands.bus.set_pin(key, pin, watch).map(|_| Outcome::PinSet)
-        })
-    }
-
-    fn prove_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
-        self.with_key(seen, |hands, key, watch| {
-            let pin = hands.pin(slip)?;
-            hands.bus.prove_pin(key, pin, watch).map(|_| Outcome::PinProven)
-        })
-    }
-
-    fn make_identity(&mut self, seen: &SeenKey, job: Option<&Job>) -> Result<Outcome, Failure> {
-        let Some(job) = job else { return Err(no_job()) };
-        let user = identity::user(&self.id, &job.label);
-        self.with_key(seen, |hands, key, watch| {
-            let Some((_, pin)) = &hands.in_hand.pin else {
-                return Err(no_pin());
-            };
-            let identity = hands.bus.make_identity(key, pin, &user, watch)?;
-            let fingerprint = KeyFingerprint::of(identity.public_key.as_slice()).to_string();
-            hands.in_hand.identity = Some(identity);
-            Ok(Outcome::IdentityMade { fingerprint })
-        })
-    }
-
-    fn print_label(&mut self, label: &LabelId) -> Result<Outcome, Failure> {
-        let Some(identity) = &self.in_hand.identity else {
-            return Err(no_job());
-        };
-        let content = LabelContent {
-            label: label.clone(),
-            ceremony: self.id.clone(),
-            fingerprint: KeyFingerprint::of(identity.public_key.as_slice()),
-        };
-        let start = self.next_label.min(self.stock.count()).max(1);
-        let sheet = LabelSheet::new(self.stock, start, vec![content]);
-        let next = sheet.next_start().unwrap_or(1);
-        let printed = self.ports.press.print(&Document::Labels(sheet), None);
-        // A label that may be on the sheet uses up its place.
-        if printed
-            .as_ref()
-            .map_or_else(|e| !e.nothing_was_printed(), |()| true)
-        {
-            self.next_label = next;
-        }
-        printed
-            .map(|()| Outcome::LabelPrinted)
-            .map_err(|e| print_failure(&e))
-    }
-
-    /// Puts the key in hand with those that are done; its PIN stays in memory until the manifest is sealed.
-    fn keep(&mut self, ceremony: &Ceremony) {
-        let in_hand = std::mem::take(&mut self.in_hand);
-        let (Some(done), Some(key), Some(info), Some(identity)) = (
-            ceremony.prepared().last(),
-            in_hand.plugged,
-            in_hand.info,
-            in_hand.identity,
-        ) else {
-            return;
-        };
-        let fingerprint = KeyFingerprint::of(identity.public_key.as_slice());
-        let pin = in_hand.pin.map(|(_, pin)| pin);
-        let in_manifest = self.plan.pin_custody == crate::manifest::schema::PinCustody::Manifest;
-        let key = PreparedKey {
-            label: done.job.label.clone(),
-            account: done.job.account.clone(),
-            slip: done.slip,
-            key_bag: done.key_bag.clone(),
-            slip_bag: done.slip_bag.clone(),
-            custodian: done.job.custodian.clone(),
-            prepared: (self.ports.now)(),
-            model: Model {
-                aaguid: info.aaguid,
-                product: key.product.clone(),
-                usb: format!("{:04x}:{:04x}", key.vid, key.pid),
-                serial: key.serial.clone(),
-                firmware: info.firmware,
-                versions: info.versions,
-            },
-            identity,
-            pin: if in_manifest { pin } else { None },
-        };
-        self.kept.push(KeptKey { key, fingerprint });
-    }
 }
 
-/// The part of the driver that work with a key may touch while the console is lent to the watch.
-struct InHandKeys<'a> {
-    bus: &'a dyn KeyBus,
-    in_hand: &'a mut InHand,
-}
-
-impl InHandKeys<'_> {
-    /// The PIN of this very slip.
-    fn pin(&self, slip: SlipNumber) -> Result<&Pin, KeyError> {
-        match &self.in_hand.pin {
-            Some((number, pin)) if *number == slip => Ok(pin),
-            _ => Err(no_pin()),
-        }
-    }
-}
-
-fn seen_key(key: &SecurityKey) -> SeenKey {
+pub(super) fn seen_key(key: &SecurityKey) -> SeenKey {
     SeenKey {
         port: key.port.as_str().to_owned(),
         device: (key.busnum, key.devnum),
         name: key.to_string(),
-    }
-}
-
-/// The state machine never asks for this; should it, the officer sees a failure and no key a wrong PIN.
-fn no_pin() -> KeyError {
-    KeyError::Unsupported {
-        what: "a step out of order".into(),
-    }
-}
-
-fn no_job() -> Failure {
-    Failure {
-        kind: FailureKind::Other,
-        text: "A step came out of order.".into(),
-        hint: "This is a fault of the program: note it on the record.".into(),
-    }
-}
-
-fn key_failure(error: &KeyError) -> Failure {
-    let kind = match error {
-        KeyError::Vanished { .. } | KeyError::NoKey => FailureKind::Vanished,
-        KeyError::SeveralKeys { .. } => FailureKind::SeveralKeys,
-        KeyError::WindowPassed => FailureKind::WindowPassed,
-        KeyError::NoTouch => FailureKind::NoTouch,
-        _ => FailureKind::Other,
-    };
-    let hint = match kind {
-        // Whether to put it back, and which key to leave in, is for the ceremony to say.
-        FailureKind::Vanished | FailureKind::SeveralKeys => "Follow the next instruction.",
-        _ => error.hint(),
-    };
-    Failure {
-        kind,
-        text: error.to_string(),
-        hint: hint.to_owned(),
     }
 }
 
