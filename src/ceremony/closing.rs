@@ -6,10 +6,11 @@ use super::driver::{Driver, DriverError, KeptKey, print_failure};
 use super::event::{Failure, FailureKind, Outcome};
 use super::state::{Ceremony, Job};
 use crate::console::ConsoleError;
-use crate::id::SlipNumber;
+use crate::id::{KeyFingerprint, SlipNumber};
 use crate::manifest::Manifest;
 use crate::manifest::schema::{CeremonyFacts, Person, Role, SlipCount, TranscriptHead};
 use crate::media::{MANIFEST, MediaError};
+use crate::paper::label::{LabelContent, LabelSheet};
 use crate::paper::record::{self, KeyLine, RecordContent};
 use crate::paper::{Document, LayoutError};
 use crate::transcript::{Entry, hex};
@@ -20,6 +21,16 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
         if let Some(slip) = SlipNumber::new(1) {
             driver.slip(slip, job).check_printable()?;
         }
+    }
+    if let Some(job) = jobs.first() {
+        // A sheet that the plan calls used beyond its end is noticed here, and not after the first reset.
+        let content = LabelContent {
+            label: job.label.clone(),
+            ceremony: driver.id.clone(),
+            fingerprint: KeyFingerprint::of(&[]),
+        };
+        Document::Labels(LabelSheet::new(driver.stock, driver.next_label, vec![content]))
+            .check_printable()?;
     }
     let content = RecordContent {
         keys: jobs.iter().map(planned_line).collect(),

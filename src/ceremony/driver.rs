@@ -261,6 +261,12 @@ impl Driver<'_> {
             *asked = Some(question);
             return Ok(None);
         };
+        if matches!(&answer, Answer::Text(typed) if self.in_hand.pin_is_in(typed)) {
+            self.withhold(&question)?;
+            self.ports.console.ask(&text::question(&question))?;
+            *asked = Some(question);
+            return Ok(None);
+        }
         let said = match &answer {
             Answer::Yes => "yes",
             Answer::No => "no",
@@ -271,6 +277,21 @@ impl Driver<'_> {
             answer: Text::new(said),
         })?;
         Ok(Some(answer))
+    }
+
+    /// A PIN that was typed must not get into the transcript; that it was typed belongs on the record.
+    fn withhold(&mut self, question: &Question) -> Result<(), ConsoleError> {
+        self.ports.console.tell(
+            "!! What was typed holds the PIN of this key: somebody has read the slip. It was not written down.\n   \
+             Both of you decide now whether this key may be used; the record will say what happened.",
+        )?;
+        self.exceptions
+            .push("The PIN of a key was typed at the station instead of a label or bag number.".into());
+        let answer = Text::new("withheld: it held the PIN of the key in hand");
+        self.record(Entry::Answered {
+            question: Text::new(text::subject(question)),
+            answer,
+        })
     }
 
     pub(super) fn record(&mut self, entry: Entry) -> Result<(), ConsoleError> {

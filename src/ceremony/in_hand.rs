@@ -9,7 +9,7 @@ use crate::console::ConsoleError;
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::key::{KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, fitness, identity};
 use crate::manifest::schema::{Model, PreparedKey};
-use crate::secret::Pin;
+use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
 
 /// What is known of the key in hand.
@@ -19,6 +19,21 @@ pub(super) struct InHand {
     pub(super) info: Option<KeyInfo>,
     pub(super) identity: Option<crate::key::IdentityCredential>,
     pub(super) pin: Option<(SlipNumber, Pin)>,
+}
+
+impl InHand {
+    /// Whether a typed text holds the PIN of the key in hand, spaces and dashes aside.
+    pub(super) fn pin_is_in(&self, typed: &str) -> bool {
+        let typed = Secret::new(
+            typed
+                .chars()
+                .filter(|c| !c.is_whitespace() && *c != '-')
+                .collect::<String>(),
+        );
+        self.pin
+            .as_ref()
+            .is_some_and(|(_, pin)| typed.expose().contains(pin.expose().as_str()))
+    }
 }
 
 impl Driver<'_> {
@@ -253,5 +268,26 @@ fn key_failure(error: &KeyError) -> Failure {
         kind,
         text: error.to_string(),
         hint: hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_pin_is_known_in_any_grouping() {
+        let pin = Some((SlipNumber::new(1).unwrap(), Secret::new("73915082".to_owned())));
+        let in_hand = InHand {
+            pin,
+            ..InHand::default()
+        };
+        for typed in ["73915082", "7391 5082", "PIN 7391-5082."] {
+            assert!(in_hand.pin_is_in(typed), "{typed}");
+        }
+        for typed in ["K-104481", "7391508", ""] {
+            assert!(!in_hand.pin_is_in(typed), "{typed}");
+        }
+        assert!(!InHand::default().pin_is_in("73915082"));
     }
 }

@@ -4,6 +4,7 @@
 
 mod layers;
 mod source;
+mod udev;
 mod words;
 
 use std::path::{Path, PathBuf};
