@@ -102,7 +102,7 @@ fn run(arguments: &Arguments) -> Result<Summary> {
     write(&out.join("report.json"), pretty(&registered.report).as_bytes())?;
     write(&out.join("tenant.json"), pretty(&registered.tenant).as_bytes())?;
 
-    let checks = check(&papers, &ceremony, &registered);
+    let checks = check(keys.len(), &papers, &ceremony, &registered);
     let result = if checks.iter().all(|c| c.passed) {
         "passed"
     } else {
@@ -157,7 +157,7 @@ struct Held {
     stick: Stick,
     printed: Vec<u8>,
     notes: Vec<KeyNotes>,
-    seconds_to_ready: f64,
+    seconds_to_ready: Option<f64>,
     seconds: f64,
 }
 
@@ -173,14 +173,15 @@ fn hold_ceremony(arguments: &Arguments, stick: Stick, keys: &[VirtualKey]) -> Re
         let text = station.console().text();
         id = rehearsal::officer::ceremony_of(&text)?;
         notes = rehearsal::officer::notes_from(&text)?;
-        ready = 0.0;
+        ready = None;
     } else {
         let mut officer = Officer::new(&mut station);
         id = officer.begin()?;
         officer.ready()?;
-        ready = since.elapsed().as_secs_f64();
+        let seconds = since.elapsed().as_secs_f64();
+        ready = Some(seconds);
         say(&format!(
-            "Ceremony {id} asks for the first key after {ready:.1} s."
+            "Ceremony {id} asks for the first key after {seconds:.1} s."
         ));
         for (number, key) in keys.iter().enumerate() {
             let one = officer.prepare(key, 0)?;
@@ -190,7 +191,7 @@ fn hold_ceremony(arguments: &Arguments, stick: Stick, keys: &[VirtualKey]) -> Re
                 keys.len(),
                 one.label,
                 one.slip,
-                one.machine_seconds
+                one.machine_seconds.unwrap_or_default()
             ));
             notes.push(one);
         }
@@ -266,11 +267,15 @@ fn pin_of(papers: &[Paper], slip: &str) -> Result<String> {
 }
 
 /// What must hold at the end of every rehearsal.
-fn check(papers: &[Paper], ceremony: &Held, registered: &Registered) -> Vec<Check> {
+fn check(planned: usize, papers: &[Paper], ceremony: &Held, registered: &Registered) -> Vec<Check> {
     let mut checks = vec![Check::new(
         "the companion registered and proved every key",
         registered.status == 0,
     )];
+    checks.push(Check::new(
+        format!("all {planned} keys of the plan were prepared"),
+        ceremony.notes.len() == planned,
+    ));
     for notes in &ceremony.notes {
         let label = format!("GLASSKEY:1:{}:{}:", notes.label, ceremony.id);
         let printed = papers

@@ -23,12 +23,13 @@ pub struct KeyNotes {
     pub account: String,
     /// Slip number as the console showed it.
     pub slip: String,
-    /// Seconds the station worked on the key: from each of the officer's acts to the next prompt, touches left out.
-    pub machine_seconds: f64,
+    /// Seconds the station worked on the key: from each of the officer's acts to the next prompt, touches left out;
+    /// not measured where a person was the officer.
+    pub machine_seconds: Option<f64>,
     /// CTAPHID packets to the key during its preparation.
-    pub packets_out: u64,
+    pub packets_out: Option<u64>,
     /// CTAPHID packets from the key.
-    pub packets_in: u64,
+    pub packets_in: Option<u64>,
 }
 
 /// An officer at a station.
@@ -88,9 +89,9 @@ impl<'a> Officer<'a> {
             label,
             account,
             slip,
-            machine_seconds: self.working.as_secs_f64(),
-            packets_out: after.reports_in - before.reports_in,
-            packets_in: after.reports_out - before.reports_out,
+            machine_seconds: Some(self.working.as_secs_f64()),
+            packets_out: Some(after.reports_in - before.reports_in),
+            packets_in: Some(after.reports_out - before.reports_out),
         })
     }
 
@@ -276,9 +277,9 @@ pub fn notes_from(text: &str) -> Result<Vec<KeyNotes>> {
         label: found[1].to_owned(),
         account: account(&found[1]).unwrap_or_default(),
         slip: found[2].to_owned(),
-        machine_seconds: 0.0,
-        packets_out: 0,
-        packets_in: 0,
+        machine_seconds: None,
+        packets_out: None,
+        packets_in: None,
     });
     Ok(notes.collect())
 }

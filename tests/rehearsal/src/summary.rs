@@ -16,8 +16,9 @@ pub struct Summary {
     pub ceremony: String,
     /// Sizes in bytes.
     pub sizes: Sizes,
-    /// Seconds from the station's power-on until it asked for the first key (software emulation).
-    pub seconds_to_ready: f64,
+    /// Seconds from the station's power-on until it asked for the first key (software emulation);
+    /// not measured where a person was the officer.
+    pub seconds_to_ready: Option<f64>,
     /// The same of the registrar's laptop, until its first program could start: Debian's kernel as the measure.
     pub seconds_to_ready_laptop: f64,
     /// Seconds of the whole ceremony.
@@ -79,23 +80,34 @@ impl Summary {
             "label", "slip", "account", "machine s", "packets"
         );
         for key in &self.keys {
-            let packets = key.packets_in + key.packets_out;
+            let packets = key
+                .packets_in
+                .zip(key.packets_out)
+                .map(|(i, o)| (i + o).to_string());
+            let seconds = key.machine_seconds.map(|s| format!("{s:.1}"));
             let (label, slip, account) = (&key.label, &key.slip, &key.account);
+            let (packets, seconds) = (
+                packets.as_deref().unwrap_or("-"),
+                seconds.as_deref().unwrap_or("-"),
+            );
             let _ = writeln!(
                 text,
-                "{label:<10} {slip:<8} {account:<34} {:>9.1} {packets:>9}",
-                key.machine_seconds
+                "{label:<10} {slip:<8} {account:<34} {seconds:>9} {packets:>9}"
+            );
+        }
+        text.push('\n');
+        if let Some(ready) = self.seconds_to_ready {
+            let laptop = self.seconds_to_ready_laptop;
+            let _ = write!(
+                text,
+                "ready after {ready:.1} s ({:.2} of the laptop's {laptop:.1} s), ",
+                ready / laptop
             );
         }
         let _ = writeln!(
             text,
-            "\nready after {:.1} s ({:.2} of the laptop's {:.1} s), ceremony {:.1} s, registration {:.1} s; EFI file {} bytes\n",
-            self.seconds_to_ready,
-            self.seconds_to_ready / self.seconds_to_ready_laptop,
-            self.seconds_to_ready_laptop,
-            self.seconds_ceremony,
-            self.seconds_registration,
-            self.sizes.efi
+            "ceremony {:.1} s, registration {:.1} s; EFI file {} bytes\n",
+            self.seconds_ceremony, self.seconds_registration, self.sizes.efi
         );
         for check in &self.checks {
             let _ = writeln!(
