@@ -4,8 +4,12 @@
 
 pub mod line;
 pub mod text;
+pub mod view;
 
 use std::time::Duration;
+
+use crate::secret::Secret;
+use view::View;
 
 /// The console broke: its input ended or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,15 @@ pub trait Console {
 
     /// Returns a line the officer typed, or `None` when none came within `wait`.
     fn poll(&mut self, wait: Duration) -> Result<Option<String>, ConsoleError>;
+
+    /// Asks for a text that nobody else may read, a passphrase: it is not shown while it is typed.
+    fn ask_hidden(&mut self, question: &str) -> Result<Secret<String>, ConsoleError>;
+
+    /// Shows where the ceremony stands; a console without room for it shows nothing.
+    fn show(&mut self, view: &View) -> Result<(), ConsoleError> {
+        let _ = view;
+        Ok(())
+    }
 
     /// Waits for a line as long as it takes.
     fn wait_line(&mut self) -> Result<String, ConsoleError> {

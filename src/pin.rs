@@ -2,37 +2,8 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-
+use crate::plan::PinPolicy;
 use crate::secret::{Pin, Secret};
-
-/// What PINs a plan asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PinPolicy {
-    /// Number of digits, 6 to 63 (CTAP 2.1, 6.5.1: at most 63 bytes).
-    #[serde(default = "PinPolicy::default_length")]
-    pub length: u8,
-}
-
-impl PinPolicy {
-    /// Fewest digits a plan may ask for: the key itself allows eight tries.
-    pub const MIN: u8 = 6;
-    /// Most digits: CTAP pads a PIN to 64 bytes with at least one zero.
-    pub const MAX: u8 = 63;
-
-    fn default_length() -> u8 {
-        8
-    }
-}
-
-impl Default for PinPolicy {
-    fn default() -> Self {
-        Self {
-            length: Self::default_length(),
-        }
-    }
-}
 
 /// The kernel gave no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +63,7 @@ pub fn is_trivial(pin: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Alphabet;
     use proptest::prelude::*;
 
     #[test]
@@ -140,7 +112,8 @@ mod tests {
     proptest! {
         #[test]
         fn has_the_length_asked_for_and_digits_only(length in PinPolicy::MIN..=PinPolicy::MAX) {
-            let pin = draw(PinPolicy { length }, &mut kernel_random).unwrap();
+            let policy = PinPolicy { length, alphabet: Alphabet::Digits };
+            let pin = draw(policy, &mut kernel_random).unwrap();
             prop_assert_eq!(pin.expose().len(), usize::from(length));
             prop_assert!(pin.expose().bytes().all(|b| b.is_ascii_digit()));
             prop_assert_eq!(pin.expose().capacity(), usize::from(length));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::id::Upn;
+use crate::id::{Aaguid, Upn};
 use crate::manifest::schema::{Person, PinCustody, Role};
 
 /// Most keys one plan may hold.
@@ -27,8 +27,14 @@ pub struct Plan {
     pub recipients: Vec<String>,
     /// Where PINs are kept.
     pub pin_custody: PinCustody,
-    /// Number of digits of a PIN.
-    pub pin_length: u8,
+    /// What PINs are drawn.
+    pub pin: PinPolicy,
+    /// Whether each PIN is printed in two halves, for two custodians.
+    pub split_slips: bool,
+    /// Models that may be prepared; empty for any that is fit.
+    pub required_models: Vec<Aaguid>,
+    /// Settings that every key gets.
+    pub key_policy: KeyPolicy,
     /// Paper in the printer.
     pub paper: Paper,
     /// Label sheet, by the maker's number.
@@ -48,8 +54,69 @@ pub struct Plan {
 pub struct PlannedKey {
     /// The account it is for.
     pub account: Upn,
+    /// Its place among the keys of this account, from 1: the primary key, then its backups.
+    pub place: u8,
     /// Who will keep it.
     pub custodian: Option<String>,
+    /// Where it will be kept.
+    pub safe: Option<String>,
+    /// Who will keep the two halves of a split slip.
+    pub slip_custodians: Option<[String; 2]>,
+    /// USB serial that the key must report, where it is known.
+    pub usb_serial: Option<String>,
+}
+
+/// What PINs are drawn (CTAP 2.1, 6.5.1: 4 to 63 code points, at most 63 bytes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinPolicy {
+    /// Code points, 6 to 63.
+    pub length: u8,
+    /// What they are drawn from.
+    pub alphabet: Alphabet,
+}
+
+impl PinPolicy {
+    /// Fewest code points a plan may ask for: the key itself allows eight tries.
+    pub const MIN: u8 = 6;
+    /// Most of them: CTAP pads a PIN to 64 bytes with at least one zero.
+    pub const MAX: u8 = 63;
+}
+
+impl Default for PinPolicy {
+    fn default() -> Self {
+        Self {
+            length: 8,
+            alphabet: Alphabet::Digits,
+        }
+    }
+}
+
+/// What PINs are drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alphabet {
+    /// 0 to 9.
+    #[default]
+    Digits,
+    /// Digits and capital letters without those that look alike on paper.
+    Alphanumeric,
+}
+
+/// Settings of a key beyond its PIN (authenticatorConfig, CTAP 2.1, 6.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting of a key")]
+pub struct KeyPolicy {
+    /// Shortest PIN that the key will accept from now on.
+    pub min_pin_length: Option<u8>,
+    /// PIN for every use.
+    pub always_uv: bool,
+    /// Enterprise attestation allowed.
+    pub enterprise_attestation: bool,
+    /// A reset wants a long touch (CTAP 2.3).
+    pub long_touch_for_reset: bool,
+    /// The PIN must be changed before its first use: unfit for emergencies, where nobody has time for it.
+    pub force_pin_change: bool,
 }
 
 /// Paper size.
@@ -85,6 +152,14 @@ struct PlanFile {
     pin_custody: PinCustody,
     #[serde(default = "default_pin_length")]
     pin_length: Spanned<u8>,
+    #[serde(default)]
+    pin_alphabet: Alphabet,
+    #[serde(default)]
+    split_slips: bool,
+    #[serde(default)]
+    required_models: Vec<Aaguid>,
+    #[serde(default)]
+    key_policy: KeyPolicy,
     #[serde(default = "default_paper")]
     paper: Paper,
     #[serde(default = "default_stock")]
@@ -116,6 +191,9 @@ struct AccountEntry {
 #[serde(deny_unknown_fields)]
 struct KeyEntry {
     custodian: Option<Spanned<String>>,
+    safe: Option<Spanned<String>>,
+    slip_custodians: Option<[Spanned<String>; 2]>,
+    usb_serial: Option<Spanned<String>>,
 }
 
 fn default_custody() -> PinCustody {
@@ -208,7 +286,13 @@ impl Checker<'_> {
                 .map(Spanned::into_inner)
                 .collect(),
             pin_custody: file.pin_custody,
-            pin_length: file.pin_length.into_inner(),
+            pin: PinPolicy {
+                length: file.pin_length.into_inner(),
+                alphabet: file.pin_alphabet,
+            },
+            split_slips: file.split_slips,
+            required_models: file.required_models,
+            key_policy: file.key_policy,
             paper: file.paper,
             label_stock: file.label_stock.into_inner(),
             first_label: file.first_label.into_inner(),
@@ -282,15 +366,21 @@ impl Checker<'_> {
             if entry.keys.get_ref().is_empty() {
                 return self.refuse(&entry.keys, format!("{account} has no key"));
             }
-            for key in entry.keys.get_ref() {
-                let custodian = key
-                    .custodian
-                    .as_ref()
-                    .map(|c| self.name(c, "a custodian's name"))
-                    .transpose()?;
+            for (place, key) in (1..).zip(entry.keys.get_ref()) {
+                let named = |text: &Option<Spanned<String>>, what: &str| {
+                    text.as_ref().map(|t| self.name(t, what)).transpose()
+                };
+                let halves = key.slip_custodians.as_ref().map(|[first, second]| {
+                    let name = |c| self.name(c, "a custodian's name");
+                    Ok([name(first)?, name(second)?])
+                });
                 keys.push(PlannedKey {
                     account: account.clone(),
-                    custodian,
+                    place,
+                    custodian: named(&key.custodian, "a custodian's name")?,
+                    safe: named(&key.safe, "a safe's name")?,
+                    slip_custodians: halves.transpose()?,
+                    usb_serial: named(&key.usb_serial, "a USB serial")?,
                 });
             }
         }
@@ -337,7 +427,7 @@ upn = "bg-02@contoso.onmicrosoft.com"
         assert_eq!(plan.keys.len(), 2);
         assert_eq!(plan.keys[0].custodian.as_deref(), Some("Alan Turing"));
         assert_eq!(
-            (plan.pin_length, plan.paper, plan.first_label, plan.bags),
+            (plan.pin.length, plan.paper, plan.first_label, plan.bags),
             (8, Paper::A4, 1, true)
         );
     }

@@ -4,12 +4,14 @@
 //! first). An [`Entry`] has no field that could hold a secret: secrets cannot be serialised.
 
 pub mod entry;
+pub mod tally;
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub use entry::{Entry, Text};
+pub use entry::{Act, Entry, ExceptionKind, Text};
+pub use tally::Tally;
 
 /// `prev` of the first line.
 const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -128,11 +130,11 @@ mod tests {
         let mut transcript = Transcript::default();
         let at = datetime!(2026-11-22 10:00 UTC);
         let mut all = String::new();
-        for step in ["one", "two", "three"] {
+        for step in [Act::Identify, Act::Reset, Act::SetPin] {
             all += &transcript.append(
                 at,
                 Entry::Intended {
-                    effect: Text::new(step),
+                    effect: step,
                     key: None,
                     slip: None,
                 },
@@ -147,7 +149,9 @@ mod tests {
     fn a_changed_removed_or_swapped_line_is_noticed() {
         let text = three_lines();
         assert_eq!(
-            Transcript::verify(&text.replace("one", "eno")).unwrap_err().line,
+            Transcript::verify(&text.replace("identify", "export"))
+                .unwrap_err()
+                .line,
             2
         );
         let lines: Vec<&str> = text.lines().collect();

@@ -178,6 +178,8 @@ fn close_transcript(driver: &mut Driver<'_>, ceremony: &Ceremony, sealed: &[u8])
         rejected: count(ceremony.rejected().len()),
         slips_printed: ceremony.slips().printed(),
         slips_voided: count(ceremony.slips().voided().len()),
+        exceptions: 0,
+        aborted: false,
     })
 }
 
@@ -240,7 +242,7 @@ fn prepared_line(kept: &KeptKey) -> KeyLine {
         account: key.account.to_string(),
         model: printable(&key.model.product),
         aaguid: key.model.aaguid.to_string(),
-        slip: Some(key.slip),
+        slip: key.slip,
         slip_bag: key.slip_bag.clone(),
         key_bag: key.key_bag.clone(),
         custodian: key.custodian.clone().unwrap_or_default(),

@@ -167,6 +167,7 @@ impl Driver<'_> {
             plan_sha256: plan_sha256.to_owned(),
             station: self.station.fingerprint(),
             version: Text::new(env!("CARGO_PKG_VERSION")),
+            custody: self.plan.pin_custody,
             people: self.plan.people.clone(),
         };
         self.record(entry)?;
@@ -275,6 +276,7 @@ impl Driver<'_> {
         self.record(Entry::Answered {
             question: Text::new(text::subject(&question)),
             answer: Text::new(said),
+            by: None,
         })?;
         Ok(Some(answer))
     }
@@ -291,6 +293,7 @@ impl Driver<'_> {
         self.record(Entry::Answered {
             question: Text::new(text::subject(question)),
             answer,
+            by: None,
         })
     }
 
@@ -320,7 +323,7 @@ impl Driver<'_> {
     fn perform(&mut self, work: &Work, ceremony: &Ceremony) -> Result<Event, DriverError> {
         let job = ceremony.job().cloned();
         let key = job.as_ref().map(|j| j.label.clone());
-        let effect = || Text::new(text::effect(work));
+        let effect = text::act(work);
         let slip = match work {
             Work::PrintSlip(slip)
             | Work::SetPin(_, slip)
@@ -329,7 +332,7 @@ impl Driver<'_> {
             _ => None,
         };
         self.record(Entry::Intended {
-            effect: effect(),
+            effect,
             key: key.clone(),
             slip,
         })?;
@@ -351,7 +354,7 @@ impl Driver<'_> {
                 if outcome != Outcome::Exported {
                     let result = result_text(&outcome);
                     self.record(Entry::Done {
-                        effect: effect(),
+                        effect,
                         key,
                         slip,
                         result,
@@ -362,7 +365,7 @@ impl Driver<'_> {
             Err(failure) => {
                 let reason = Text::new(&failure.text);
                 self.record(Entry::Failed {
-                    effect: effect(),
+                    effect,
                     key,
                     slip,
                     reason,

@@ -103,12 +103,12 @@ impl Driver<'_> {
             }));
         }
         let least = info.min_pin_length;
-        if least > u32::from(self.plan.pin_length) {
+        if least > u32::from(self.plan.pin.length) {
             return Ok(Err(Failure {
                 kind: FailureKind::Other,
                 text: format!(
                     "This key wants PINs of at least {least} digits; the plan says {}.",
-                    self.plan.pin_length
+                    self.plan.pin.length
                 ),
                 hint: "Use another model of key, or a plan with longer PINs. Nothing has been changed."
                     .into(),
@@ -200,9 +200,12 @@ impl Driver<'_> {
         let key = PreparedKey {
             label: done.job.label.clone(),
             account: done.job.account.clone(),
-            slip: done.slip,
+            place: 1,
+            slip: Some(done.slip),
             key_bag: done.key_bag.clone(),
             slip_bag: done.slip_bag.clone(),
+            second_slip_bag: None,
+            safe: None,
             custodian: done.job.custodian.clone(),
             prepared: (self.ports.now)(),
             model: Model {

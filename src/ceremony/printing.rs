@@ -9,7 +9,7 @@ use crate::paper::Document;
 use crate::paper::label::{LabelContent, LabelSheet};
 use crate::paper::page::PaperSize;
 use crate::paper::slip::SlipContent;
-use crate::pin::{self, NoRandomness, PinPolicy};
+use crate::pin::{self, NoRandomness};
 use crate::plan::Paper;
 
 impl Driver<'_> {
@@ -20,12 +20,7 @@ impl Driver<'_> {
     ) -> Result<Result<Outcome, Failure>, NoRandomness> {
         self.in_hand.pin = None;
         let Some(job) = job else { return Ok(Err(no_job())) };
-        let pin = pin::draw(
-            PinPolicy {
-                length: self.plan.pin_length,
-            },
-            &mut pin::kernel_random,
-        )?;
+        let pin = pin::draw(self.plan.pin, &mut pin::kernel_random)?;
         let document = self.slip(slip, job);
         Ok(match self.ports.press.print(&document, Some(&pin)) {
             Ok(()) => {

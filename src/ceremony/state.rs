@@ -459,9 +459,10 @@ impl Ceremony {
         let label = job.label.clone();
         let entry = Entry::KeyPrepared {
             label: label.clone(),
-            slip,
+            slip: Some(slip),
             key_bag: key_bag.clone(),
             slip_bag: slip_bag.clone(),
+            second_slip_bag: None,
             fingerprint: Text::new(&self.fingerprint),
         };
         self.prepared.push(PreparedJob {

@@ -5,8 +5,11 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{self, LocalModes, OptionalActions};
+use zeroize::Zeroize;
 
 use super::{Console, ConsoleError};
+use crate::secret::Secret;
 
 /// Longest line that is kept; a scanner or a cat on the keyboard cannot fill the memory.
 const MAX_LINE: usize = 512;
@@ -40,8 +43,11 @@ impl<W: Write> LineConsole<W> {
     /// Takes the first whole line out of what was read.
     fn take_line(&mut self) -> Option<String> {
         let end = self.pending.iter().position(|b| matches!(b, b'\n' | b'\r'))?;
-        let line: Vec<u8> = self.pending.drain(..=end).take(end).collect();
-        Some(String::from_utf8_lossy(&line).trim().to_owned())
+        let mut line: Vec<u8> = self.pending.drain(..=end).take(end).collect();
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        // It may be a passphrase.
+        line.zeroize();
+        Some(text)
     }
 
     /// Reads what is there within `wait`; false when nothing came.
@@ -88,9 +94,35 @@ impl<W: Write> Console for LineConsole<W> {
                 break;
             }
         }
-        self.pending.clear();
+        self.pending.zeroize();
         write!(self.output, "{question} ")?;
         Ok(self.output.flush()?)
+    }
+
+    fn ask_hidden(&mut self, question: &str) -> Result<Secret<String>, ConsoleError> {
+        self.pending = Vec::with_capacity(MAX_LINE);
+        self.ask(question)?;
+        // On a pipe there is nothing to hide from, and no echo to switch off.
+        let shown = termios::tcgetattr(&self.input).ok();
+        if let Some(shown) = &shown {
+            let mut hidden = shown.clone();
+            hidden.local_modes.remove(LocalModes::ECHO);
+            termios::tcsetattr(&self.input, OptionalActions::Now, &hidden).map_err(io::Error::from)?;
+        }
+        let line = loop {
+            if let Some(line) = self.take_line() {
+                break Ok(Secret::new(line));
+            }
+            if let Err(error) = self.fill(Duration::from_hours(1)) {
+                break Err(error);
+            }
+        };
+        self.pending.zeroize();
+        if let Some(shown) = &shown {
+            termios::tcsetattr(&self.input, OptionalActions::Now, shown).map_err(io::Error::from)?;
+        }
+        writeln!(self.output)?;
+        line
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Option<String>, ConsoleError> {

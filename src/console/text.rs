@@ -2,6 +2,7 @@
 
 use crate::ceremony::effect::{Notice, Question, Work};
 use crate::ceremony::event::Answer;
+use crate::transcript::Act;
 
 /// A notice as a paragraph.
 #[must_use]
@@ -126,19 +127,19 @@ pub fn work(work: &Work) -> String {
     }
 }
 
-/// Short name of work, for the transcript.
+/// What work is called in the transcript.
 #[must_use]
-pub fn effect(work: &Work) -> &'static str {
+pub fn act(work: &Work) -> Act {
     match work {
-        Work::Identify(_) => "identify",
-        Work::Reset(_) => "reset",
-        Work::PrintSlip(_) => "print-slip",
-        Work::SetPin(..) => "set-pin",
-        Work::ProvePin(..) => "prove-pin",
-        Work::MakeIdentity(..) => "make-identity",
-        Work::PrintLabel(_) => "print-label",
-        Work::PrintRecord => "print-record",
-        Work::Export => "export",
+        Work::Identify(_) => Act::Identify,
+        Work::Reset(_) => Act::Reset,
+        Work::PrintSlip(_) => Act::PrintSlip,
+        Work::SetPin(..) => Act::SetPin,
+        Work::ProvePin(..) => Act::ProvePin,
+        Work::MakeIdentity(..) => Act::MakeIdentity,
+        Work::PrintLabel(_) => Act::PrintLabel,
+        Work::PrintRecord => Act::PrintRecord,
+        Work::Export => Act::Export,
     }
 }
 

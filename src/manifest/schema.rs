@@ -68,6 +68,8 @@ pub enum PinCustody {
     Manifest,
     /// On the slip alone.
     Slip,
+    /// A transport PIN in the manifest; after registration the station replaces it and prints the slip.
+    Rotate,
 }
 
 /// A person of the ceremony.
@@ -122,17 +124,27 @@ pub struct PreparedKey {
     pub label: LabelId,
     /// The account it is for.
     pub account: Upn,
-    /// Number of the slip with its PIN.
-    pub slip: SlipNumber,
+    /// Its place among the keys of its account, from 1.
+    #[serde(default = "first_place")]
+    pub place: u8,
+    /// Number of the slip with its PIN; none in custody `rotate`, whose slips come later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slip: Option<SlipNumber>,
     /// Bag of the key, where bags are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_bag: Option<BagNumber>,
     /// Bag of the slip, where bags are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slip_bag: Option<BagNumber>,
+    /// Bag of the second half of a split slip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_slip_bag: Option<BagNumber>,
     /// Who keeps it, where the plan names somebody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custodian: Option<String>,
+    /// Where it is kept, where the plan names a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe: Option<String>,
     /// When it was proven, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub prepared: OffsetDateTime,
@@ -168,6 +180,10 @@ pub struct Model {
     pub firmware: Option<u64>,
     /// CTAP versions of getInfo.
     pub versions: Vec<String>,
+}
+
+fn first_place() -> u8 {
+    1
 }
 
 impl Manifest {
@@ -291,9 +307,12 @@ pub(crate) mod tests {
             vec![PreparedKey {
                 label: LabelId::draw(&mut random),
                 account: "bg-01@contoso.onmicrosoft.com".parse().unwrap(),
-                slip: SlipNumber::new(1).unwrap(),
+                place: 1,
+                slip: SlipNumber::new(1),
                 key_bag: Some("K-1".parse().unwrap()),
                 slip_bag: None,
+                second_slip_bag: None,
+                safe: None,
                 custodian: Some("Grace".into()),
                 prepared: datetime!(2026-11-22 10:10 UTC),
                 model: Model {

@@ -36,7 +36,7 @@ pub struct PersonSteps<'a> {
     /// Label of the key; also the name to give it.
     pub label: &'a LabelId,
     /// Slip with its PIN.
-    pub slip: SlipNumber,
+    pub slip: Option<SlipNumber>,
 }
 
 impl PersonSteps<'_> {
@@ -60,7 +60,7 @@ impl PersonSteps<'_> {
          {pass}
 {limit}
   4. Choose `Add sign-in method`, `Security key`, `USB device`. Plug in only the key with label {label}.
-     Enter the PIN of this key when the browser asks for it (slip {slip}, or as your registrar says);
+     Enter the PIN of this key when the browser asks for it ({slip}, or as your registrar says);
      never choose a new one. Touch the key when it blinks.
   5. Name the key exactly:            {label}
   6. When the page says that it is done, close the private window.
@@ -71,7 +71,9 @@ impl PersonSteps<'_> {
             minutes = self.minutes,
             pass = self.pass.expose(),
             label = self.label,
-            slip = self.slip,
+            slip = self
+                .slip
+                .map_or_else(|| "its transport PIN".to_owned(), |slip| format!("slip {slip}")),
         );
         Secret::new(text)
     }

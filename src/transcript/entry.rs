@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
 use crate::manifest::StationFingerprint;
-use crate::manifest::schema::Person;
+use crate::manifest::schema::{Person, PinCustody, Role};
 
 /// Text from the program, a person or a device: one line, at most 200 characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,58 @@ impl Text {
     }
 }
 
+/// Something done outside, journalled before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Asking a key what it is.
+    Identify,
+    /// Erasing a key.
+    Reset,
+    /// Printing a slip, or its first half.
+    PrintSlip,
+    /// Printing the second half of a split slip.
+    PrintSecondHalf,
+    /// Writing a PIN to the stick, encrypted, before a key gets it (custody `rotate`).
+    StorePin,
+    /// Giving a key its first PIN.
+    SetPin,
+    /// Applying the plan's settings to a key.
+    Configure,
+    /// Having a key accept its PIN once more.
+    ProvePin,
+    /// Making the identity credential.
+    MakeIdentity,
+    /// Printing a label.
+    PrintLabel,
+    /// Writing a prepared key's data to the stick.
+    StoreKey,
+    /// Replacing a PIN by another one.
+    ChangePin,
+    /// Printing the ceremony record.
+    PrintRecord,
+    /// Writing manifest and transcript.
+    Export,
+}
+
+/// What makes an exception, which both people explain on the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExceptionKind {
+    /// A slip was spoiled, or nobody can tell whether it was printed.
+    SlipVoided,
+    /// A key was put aside.
+    KeyRejected,
+    /// The ceremony was taken up again after a power cut or a crash.
+    Restart,
+    /// The ceremony was broken off.
+    Abort,
+    /// A PIN was typed where something else was asked for.
+    PinTyped,
+    /// The prepared key changed without the station, or cannot prove itself.
+    KeyNotProven,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
@@ -49,8 +101,64 @@ pub enum Entry {
         station: StationFingerprint,
         /// Version of the program.
         version: Text,
+        /// Where PINs are kept.
+        custody: PinCustody,
         /// Who takes part.
         people: Vec<Person>,
+    },
+    /// One key of the plan, with the label that was drawn for it.
+    Planned {
+        /// Label.
+        label: LabelId,
+        /// Account.
+        account: Upn,
+        /// Its place among the keys of the account, from 1.
+        place: u8,
+        /// Who will keep it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        custodian: Option<Text>,
+        /// Where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        safe: Option<Text>,
+    },
+    /// Who sits at the station from here on.
+    Present {
+        /// Officer.
+        officer: Text,
+        /// Witness.
+        witness: Text,
+    },
+    /// The ceremony was stopped between two keys, to go on later.
+    Paused,
+    /// The ceremony was taken up again from the stick.
+    Resumed {
+        /// Fingerprint of the new key that will sign the manifest: the old one was in memory only.
+        station: StationFingerprint,
+        /// Version of the program.
+        version: Text,
+        /// False after a pause, true after a power cut or a crash.
+        cut: bool,
+        /// Bytes of an unfinished last line that were dropped.
+        torn: u64,
+        /// What is known of the key that was in hand, as a sentence.
+        found: Text,
+    },
+    /// Something out of the ordinary, explained.
+    Exception {
+        /// Running number from 1.
+        number: u32,
+        /// What it is.
+        kind: ExceptionKind,
+        /// The key concerned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<LabelId>,
+        /// The slip concerned.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slip: Option<SlipNumber>,
+        /// What happened, by the program.
+        what: Text,
+        /// Why, as a person typed it.
+        reason: Text,
     },
     /// One check of the self-test.
     SelfTest {
@@ -64,7 +172,7 @@ pub enum Entry {
     /// Written before something outside is changed.
     Intended {
         /// What is about to be done.
-        effect: Text,
+        effect: Act,
         /// The key concerned, by its label.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<LabelId>,
@@ -75,7 +183,7 @@ pub enum Entry {
     /// Written after it was done.
     Done {
         /// What was done.
-        effect: Text,
+        effect: Act,
         /// The key concerned, by its label.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<LabelId>,
@@ -89,7 +197,7 @@ pub enum Entry {
     /// Written after it failed.
     Failed {
         /// What was tried.
-        effect: Text,
+        effect: Act,
         /// The key concerned, by its label.
         #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<LabelId>,
@@ -105,6 +213,9 @@ pub enum Entry {
         question: Text,
         /// The answer.
         answer: Text,
+        /// Who answered; nobody is named where either may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Role>,
     },
     /// A key was identified.
     KeyIdentified {
@@ -137,16 +248,40 @@ pub enum Entry {
     KeyPrepared {
         /// Its label.
         label: LabelId,
-        /// Its slip.
-        slip: SlipNumber,
+        /// Its slip; none in custody `rotate`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slip: Option<SlipNumber>,
         /// Its bag.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         key_bag: Option<BagNumber>,
         /// The slip's bag.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         slip_bag: Option<BagNumber>,
+        /// The bag of the second half of a split slip.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second_slip_bag: Option<BagNumber>,
         /// Short fingerprint of its identity credential.
         fingerprint: Text,
+    },
+    /// The second pass of custody `rotate` began.
+    SealingStarted {
+        /// Fingerprint of the key of this pass.
+        station: StationFingerprint,
+        /// Version of the program.
+        version: Text,
+    },
+    /// A key's transport PIN was replaced by the PIN on a slip, and proven (custody `rotate`).
+    KeySealed {
+        /// Its label.
+        label: LabelId,
+        /// The slip.
+        slip: SlipNumber,
+        /// Its bag.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slip_bag: Option<BagNumber>,
+        /// The bag of the second half.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second_slip_bag: Option<BagNumber>,
     },
     /// The manifest was written and read back.
     ManifestWritten {
@@ -165,5 +300,11 @@ pub enum Entry {
         slips_printed: u32,
         /// Slips voided.
         slips_voided: u32,
+        /// Numbered exceptions.
+        #[serde(default)]
+        exceptions: u32,
+        /// Whether the ceremony was broken off.
+        #[serde(default)]
+        aborted: bool,
     },
 }

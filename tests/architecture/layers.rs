@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plan", &["id", "manifest"]),
     ("key", &["blob", "id", "identity", "secret", "worker"]),
     // Station
-    ("pin", &["secret"]),
+    ("pin", &["plan", "secret"]),
     ("paper", &["id", "secret"]),
     ("printer", &["paper", "secret", "worker"]),
     ("media", &["id"]),
@@ -36,7 +36,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "transcript",
         ],
     ),
-    ("console", &["ceremony::effect", "ceremony::event"]),
+    (
+        "console",
+        &["ceremony::effect", "ceremony::event", "secret", "transcript"],
+    ),
     (
         "ceremony",
         &[

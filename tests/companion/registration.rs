@@ -48,7 +48,10 @@ pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
     let prepared = PreparedKey {
         label: LabelId::draw(&mut random),
         account: upn.parse().unwrap(),
-        slip: SlipNumber::new(u32::from(number)).unwrap(),
+        place: 1,
+        slip: SlipNumber::new(u32::from(number)),
+        second_slip_bag: None,
+        safe: None,
         key_bag: None,
         slip_bag: None,
         custodian: None,

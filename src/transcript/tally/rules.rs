@@ -1,0 +1,361 @@
+//! The order of a ceremony, entry by entry.
+
+use super::{ExceptionLine, InHand, PlannedLine, PreparedLine, Stage, Tally};
+use crate::id::{LabelId, SlipNumber};
+use crate::manifest::schema::PinCustody;
+use crate::transcript::{Act, Entry};
+
+impl Tally {
+    /// Adds one entry.
+    pub fn add(&mut self, entry: &Entry) {
+        self.lines += 1;
+        if (self.lines == 1) != matches!(entry, Entry::Started { .. }) {
+            self.find("a transcript has `started` in its first line and nowhere else");
+        }
+        self.head(entry);
+        self.acts(entry);
+        self.keys(entry);
+        self.end(entry);
+    }
+
+    /// Who, what and when.
+    fn head(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Started {
+                ceremony,
+                title,
+                plan_sha256,
+                station,
+                custody,
+                people,
+                ..
+            } => {
+                self.ceremony = Some(ceremony.clone());
+                self.title = Some(title.clone());
+                self.plan_sha256 = Some(plan_sha256.clone());
+                self.stations.push(*station);
+                self.custody = Some(*custody);
+                self.people.clone_from(people);
+                self.stage = Stage::Preparing;
+            }
+            Entry::SelfTest {
+                passed: false, check, ..
+            } => self.find(format!("the self-test `{}` failed", check.as_str())),
+            Entry::Planned {
+                label,
+                account,
+                place,
+                custodian,
+                safe,
+            } => {
+                if self.planned.iter().any(|p| p.label == *label) {
+                    self.find(format!("label {label} is planned twice"));
+                }
+                self.planned.push(PlannedLine {
+                    label: label.clone(),
+                    account: account.clone(),
+                    place: *place,
+                    custodian: custodian.clone(),
+                    safe: safe.clone(),
+                });
+            }
+            Entry::Present { officer, witness } => {
+                if officer == witness {
+                    self.find("officer and witness are one person");
+                }
+                self.present.push((officer.clone(), witness.clone()));
+            }
+            Entry::Paused => {
+                if self.in_hand.as_ref().is_some_and(InHand::may_be_changed) {
+                    self.find("a pause with a key in hand");
+                }
+                self.stage = Stage::Paused;
+            }
+            Entry::Resumed { station, cut, .. } => {
+                if !cut && self.stage != Stage::Paused {
+                    self.find("taken up again after a pause that is not there");
+                }
+                self.restarts += u32::from(*cut);
+                self.stations.push(*station);
+                // What was being done when the power failed has no end, and never will.
+                if let Some(key) = &mut self.in_hand {
+                    key.open = None;
+                }
+                if matches!(self.stage, Stage::Paused | Stage::Closing | Stage::Exported) {
+                    self.stage = Stage::Preparing;
+                }
+            }
+            Entry::Exception {
+                number,
+                kind,
+                key,
+                slip,
+                what,
+                reason,
+            } => {
+                if usize::try_from(*number).ok() != Some(self.exceptions.len() + 1) {
+                    self.find(format!("exception {number} is out of order"));
+                }
+                self.exceptions.push(ExceptionLine {
+                    number: *number,
+                    kind: *kind,
+                    key: key.clone(),
+                    slip: *slip,
+                    what: what.clone(),
+                    reason: reason.clone(),
+                });
+            }
+            Entry::SealingStarted { station, .. } => {
+                if self.custody != Some(PinCustody::Rotate) || self.stage != Stage::Ended {
+                    self.find("a second pass of a ceremony that has none or has not ended");
+                }
+                self.stations.push(*station);
+                self.stage = Stage::Sealing;
+            }
+            _ => {}
+        }
+    }
+
+    /// What was intended, and how it ended.
+    fn acts(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Intended { effect, key, slip } => self.intended(*effect, key.as_ref(), *slip),
+            Entry::Done { effect, .. } => {
+                self.close(*effect);
+                if let Some(hand) = &mut self.in_hand {
+                    hand.done.push(*effect);
+                }
+                if *effect == Act::PrintRecord && self.stage == Stage::Preparing {
+                    self.stage = Stage::Closing;
+                }
+            }
+            Entry::Failed { effect, .. } => self.close(*effect),
+            Entry::Answered { question, answer, .. } if question.as_str() == "slip-whole" => {
+                if let Some(hand) = &mut self.in_hand {
+                    hand.slip_is_confirmed = answer.as_str() == "yes";
+                }
+            }
+            Entry::SlipVoided { slip, .. } => {
+                if self.voided.contains(slip) || self.sealed().any(|s| s == *slip) {
+                    self.find(format!("slip {slip} is void already, or in use"));
+                }
+                self.voided.push(*slip);
+                if let Some(hand) = &mut self.in_hand
+                    && hand.slip == Some(*slip)
+                {
+                    hand.slip = None;
+                    hand.slip_is_confirmed = false;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn intended(&mut self, act: Act, key: Option<&LabelId>, slip: Option<SlipNumber>) {
+        if let Some(open) = self.in_hand.as_ref().and_then(|h| h.open) {
+            self.find(format!("{act:?} begins before {open:?} has ended"));
+        }
+        if act == Act::Identify
+            && let Some(label) = key
+        {
+            // A key whose slip still stands is not given up without voiding it.
+            if let Some(slip) = self.in_hand.as_ref().and_then(|h| h.slip) {
+                self.find(format!(
+                    "slip {slip} is neither sealed nor void, and the next key begins"
+                ));
+            }
+            self.in_hand = Some(InHand {
+                label: label.clone(),
+                done: Vec::new(),
+                open: None,
+                slip: None,
+                slip_is_confirmed: false,
+            });
+        }
+        if act == Act::PrintSlip {
+            self.new_slip(slip);
+        }
+        let Some(hand) = &mut self.in_hand else {
+            return;
+        };
+        hand.open = Some(act);
+        let confirmed = hand.slip_is_confirmed && hand.slip.is_some() && slip == hand.slip;
+        let stored = hand.done.contains(&Act::StorePin) && self.custody == Some(PinCustody::Rotate);
+        match act {
+            Act::PrintSlip => {
+                hand.slip = slip;
+                hand.slip_is_confirmed = false;
+            }
+            Act::SetPin if !confirmed && !stored => {
+                self.find("a PIN is set whose slip was not confirmed");
+            }
+            Act::ChangePin if !confirmed || !stored => {
+                self.find("a PIN is changed whose slip was not confirmed or that is not on the stick");
+            }
+            _ => {}
+        }
+    }
+
+    fn new_slip(&mut self, slip: Option<SlipNumber>) {
+        match slip {
+            Some(slip) if slip.number() == self.printed + 1 => self.printed += 1,
+            Some(slip) => {
+                self.find(format!("slip {slip} is printed out of order, or twice"));
+                self.printed = self.printed.max(slip.number());
+            }
+            None => self.find("a slip is printed without a number"),
+        }
+    }
+
+    fn close(&mut self, act: Act) {
+        let Some(hand) = &mut self.in_hand else {
+            return;
+        };
+        if hand.open.take() != Some(act) {
+            self.find(format!("{act:?} ends and was not begun"));
+        }
+    }
+
+    /// What became of keys.
+    fn keys(&mut self, entry: &Entry) {
+        match entry {
+            Entry::KeyPrepared {
+                label,
+                slip,
+                key_bag,
+                slip_bag,
+                second_slip_bag,
+                fingerprint,
+            } => {
+                self.check_prepared(label, *slip);
+                self.prepared.push(PreparedLine {
+                    label: label.clone(),
+                    slip: *slip,
+                    key_bag: key_bag.clone(),
+                    slip_bags: [slip_bag, second_slip_bag]
+                        .into_iter()
+                        .flatten()
+                        .cloned()
+                        .collect(),
+                    fingerprint: fingerprint.clone(),
+                    is_sealed: false,
+                });
+                self.in_hand = None;
+            }
+            Entry::KeyRejected { label, reason } => {
+                self.rejected.push((label.clone(), reason.clone()));
+                self.in_hand = None;
+            }
+            Entry::KeySealed {
+                label,
+                slip,
+                slip_bag,
+                second_slip_bag,
+            } => {
+                let proven = |h: &InHand| {
+                    h.label == *label
+                        && h.done.contains(&Act::ChangePin)
+                        && h.done.contains(&Act::ProvePin)
+                        && h.slip == Some(*slip)
+                };
+                if !self.in_hand.as_ref().is_some_and(proven) {
+                    self.find(format!("key {label} is sealed without proof"));
+                }
+                match self
+                    .prepared
+                    .iter_mut()
+                    .find(|p| p.label == *label && !p.is_sealed)
+                {
+                    Some(line) => {
+                        line.is_sealed = true;
+                        line.slip = Some(*slip);
+                        line.slip_bags = [slip_bag, second_slip_bag]
+                            .into_iter()
+                            .flatten()
+                            .cloned()
+                            .collect();
+                    }
+                    None => self.find(format!("key {label} is sealed twice, or was never prepared")),
+                }
+                self.in_hand = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn check_prepared(&mut self, label: &LabelId, slip: Option<SlipNumber>) {
+        if !self.planned.iter().any(|p| p.label == *label) {
+            self.find(format!("key {label} is not in the plan"));
+        }
+        if self.prepared.iter().any(|p| p.label == *label) {
+            self.find(format!("label {label} is given to two keys"));
+        }
+        let steps = [
+            Act::Reset,
+            Act::SetPin,
+            Act::ProvePin,
+            Act::MakeIdentity,
+            Act::PrintLabel,
+        ];
+        let proven = |h: &InHand| {
+            h.label == *label
+                && steps.iter().all(|step| h.done.contains(step))
+                && h.slip == slip
+                && (slip.is_some() || h.done.contains(&Act::StorePin))
+        };
+        if !self.in_hand.as_ref().is_some_and(proven) {
+            self.find(format!("key {label} counts as prepared without proof"));
+        }
+    }
+
+    /// The end and its sums.
+    fn end(&mut self, entry: &Entry) {
+        match entry {
+            Entry::ManifestWritten { sha256, bytes } => {
+                self.manifest = Some((sha256.clone(), *bytes));
+                self.stage = Stage::Exported;
+            }
+            Entry::Ended {
+                prepared,
+                rejected,
+                slips_printed,
+                slips_voided,
+                exceptions,
+                ..
+            } => {
+                let says = [*prepared, *rejected, *slips_printed, *slips_voided, *exceptions];
+                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                let adds_up = [
+                    count(self.prepared.len()),
+                    count(self.rejected.len()),
+                    self.printed,
+                    count(self.voided.len()),
+                    count(self.exceptions.len()),
+                ];
+                let names = [
+                    "prepared keys",
+                    "keys put aside",
+                    "printed slips",
+                    "void slips",
+                    "exceptions",
+                ];
+                for ((says, adds_up), name) in says.into_iter().zip(adds_up).zip(names) {
+                    if says != adds_up {
+                        self.find(format!(
+                            "it says {says} {name}, and its lines add up to {adds_up}"
+                        ));
+                    }
+                }
+                if !self.slips_balance() {
+                    self.find("slips printed are not those sealed and those void");
+                }
+                self.stage = if self.stage == Stage::Sealing {
+                    Stage::Sealed
+                } else {
+                    Stage::Ended
+                };
+            }
+            _ => {}
+        }
+    }
+}
