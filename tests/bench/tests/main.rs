@@ -5,6 +5,7 @@
 mod engine_life;
 mod fault_wrapper;
 mod guest;
+mod host;
 mod key_files;
 mod outside_client;
 mod udp_bridge;
