@@ -12,6 +12,7 @@ use bench::engine::Touch;
 use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
 use bench::qemu::Qemu;
+use bench::qemu::builder::Builder;
 use bench::stick::{Layout, Stick};
 use bench::usbredir::printer::{PortStatus, Printer};
 use regex::Regex;
@@ -43,23 +44,27 @@ hexdump -v -e '1/1 "%02x"' /tmp/in
 echo
 "#;
 
-struct Guest {
-    machine: Qemu,
+/// A running guest with a shell on its console.
+pub(crate) struct Guest {
+    pub(crate) machine: Qemu,
     end: Regex,
 }
 
 impl Guest {
-    fn boot(directory: &Path) -> Self {
+    pub(crate) fn boot(directory: &Path) -> Self {
+        Self::boot_with(directory, |builder| builder)
+    }
+
+    pub(crate) fn boot_with(directory: &Path, settings: impl FnOnce(Builder) -> Builder) -> Self {
         let package =
             std::env::var_os("BENCH_GUEST").expect("BENCH_GUEST names an unpacked linux-image package");
         let package = PathBuf::from(package);
-        let machine = Qemu::builder()
+        let builder = Qemu::builder()
             .kernel(find(&package.join("boot"), |name| name.starts_with("vmlinuz-")))
             .initrd(initramfs(&package, directory))
             .append("console=ttyS0 quiet panic=-1")
-            .console_log(directory.join("console.log"))
-            .start()
-            .unwrap();
+            .console_log(directory.join("console.log"));
+        let machine = settings(builder).start().unwrap();
         let mut guest = Self {
             machine,
             end: Regex::new(r"end:\d+\n").unwrap(),
@@ -69,24 +74,24 @@ impl Guest {
         guest
     }
 
-    fn begin(&mut self, command: &str) {
+    pub(crate) fn begin(&mut self, command: &str) {
         self.machine
             .console()
             .send_line(&format!("{command}; echo en''d:$?"))
             .unwrap();
     }
 
-    fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         self.machine.console().expect(self.end.clone(), MINUTE).unwrap()
     }
 
-    fn run(&mut self, command: &str) -> String {
+    pub(crate) fn run(&mut self, command: &str) -> String {
         self.begin(command);
         self.finish()
     }
 
     /// Waits until a pattern of the shell names something.
-    fn wait_for(&mut self, pattern: &str) {
+    pub(crate) fn wait_for(&mut self, pattern: &str) {
         let answer = self.run(&format!("until ls {pattern}; do sleep 0.1; done 2>/dev/null"));
         assert!(answer.ends_with("end:0\n"), "{answer}");
     }

@@ -5,8 +5,11 @@
 mod engine_life;
 mod fault_wrapper;
 mod guest;
+mod guest_sticks;
 mod host;
 mod key_files;
+mod medium;
+mod nbd_client;
 mod outside_client;
 mod udp_bridge;
 mod usb_host;
