@@ -2,6 +2,9 @@
 //!
 //! `BENCH_GUEST` names an unpacked `linux-image` package (`dpkg -x`); busybox-static and cpio are on the host.
 
+mod long;
+mod sticks;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,17 +48,17 @@ echo
 "#;
 
 /// A running guest with a shell on its console.
-pub(crate) struct Guest {
-    pub(crate) machine: Qemu,
+struct Guest {
+    machine: Qemu,
     end: Regex,
 }
 
 impl Guest {
-    pub(crate) fn boot(directory: &Path) -> Self {
+    fn boot(directory: &Path) -> Self {
         Self::boot_with(directory, |builder| builder)
     }
 
-    pub(crate) fn boot_with(directory: &Path, settings: impl FnOnce(Builder) -> Builder) -> Self {
+    fn boot_with(directory: &Path, settings: impl FnOnce(Builder) -> Builder) -> Self {
         let package =
             std::env::var_os("BENCH_GUEST").expect("BENCH_GUEST names an unpacked linux-image package");
         let package = PathBuf::from(package);
@@ -74,24 +77,24 @@ impl Guest {
         guest
     }
 
-    pub(crate) fn begin(&mut self, command: &str) {
+    fn begin(&mut self, command: &str) {
         self.machine
             .console()
             .send_line(&format!("{command}; echo en''d:$?"))
             .unwrap();
     }
 
-    pub(crate) fn finish(&mut self) -> String {
+    fn finish(&mut self) -> String {
         self.machine.console().expect(self.end.clone(), MINUTE).unwrap()
     }
 
-    pub(crate) fn run(&mut self, command: &str) -> String {
+    fn run(&mut self, command: &str) -> String {
         self.begin(command);
         self.finish()
     }
 
     /// Waits until a pattern of the shell names something.
-    pub(crate) fn wait_for(&mut self, pattern: &str) {
+    fn wait_for(&mut self, pattern: &str) {
         let answer = self.run(&format!("until ls {pattern}; do sleep 0.1; done 2>/dev/null"));
         assert!(answer.ends_with("end:0\n"), "{answer}");
     }

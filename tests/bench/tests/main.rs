@@ -5,7 +5,6 @@
 mod engine_life;
 mod fault_wrapper;
 mod guest;
-mod guest_sticks;
 mod host;
 mod key_files;
 mod medium;
