@@ -54,6 +54,19 @@ impl Host {
         answer
     }
 
+    /// The answer, and the report of the key that comes before or after it: they come from different threads.
+    pub(crate) fn ask_for_report(&mut self, packet: &Packet) -> (Packet, Packet) {
+        let id = self.write(packet);
+        let (first, second) = (self.read(), self.read());
+        let (answer, report) = if first.0 == id {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        assert_eq!(answer.0, id);
+        (answer.1, report.1)
+    }
+
     pub(crate) fn announcement(&mut self) -> [Packet; 3] {
         [self.read().1, self.read().1, self.read().1]
     }

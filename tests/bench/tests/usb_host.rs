@@ -104,16 +104,11 @@ fn a_key_is_announced_described_and_polled() {
     };
     assert_eq!(host.ask(&out), done);
     thread::sleep(Duration::from_millis(150));
-    assert_eq!(
-        host.ask(&Packet::StartInterrupt(0x81)),
-        Packet::InterruptStatus(OK, 0x81)
-    );
-    let (
-        _,
-        Packet::Interrupt {
-            endpoint: 0x81, data, ..
-        },
-    ) = host.read()
+    let (started, answer) = host.ask_for_report(&Packet::StartInterrupt(0x81));
+    assert_eq!(started, Packet::InterruptStatus(OK, 0x81));
+    let Packet::Interrupt {
+        endpoint: 0x81, data, ..
+    } = answer
     else {
         panic!("the INIT answer")
     };
