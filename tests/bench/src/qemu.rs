@@ -2,32 +2,35 @@
 //!
 //! Ports 1 to n of the guest are ours ([`Qemu::plug`]); QEMU's own sticks and keyboard count down from port 8.
 
+mod arguments;
 pub mod builder;
+mod keyboard;
+pub mod kill;
+mod sticks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::console::Console;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::qemu::builder::Builder;
+use crate::qemu::kill::Switch;
 use crate::qmp::Qmp;
 use crate::usbredir::device::Plug;
 use crate::usbredir::port::Port;
 
-/// What the guest may take to let go of a stick.
-const UNPLUG_WAIT: Duration = Duration::from_secs(20);
 const QUIT_WAIT: Duration = Duration::from_secs(10);
 const PORTS: u8 = 8;
 
 /// A running machine; dropping it ends QEMU.
 pub struct Qemu {
-    child: Child,
+    child: Switch,
     qmp: Qmp,
     console: Console,
     ports: Vec<Port>,
@@ -94,52 +97,6 @@ impl Qemu {
         self.directory.path()
     }
 
-    /// Plugs a raw image in as a USB stick.
-    ///
-    /// # Errors
-    ///
-    /// The name is taken, all ports are, or QEMU cannot open the image.
-    pub fn plug_stick(&mut self, name: &str, image: &Path) -> Result<()> {
-        if self.sticks.contains_key(name) {
-            return Err(Error::Port(format!("A stick of this name is plugged in: {name}")));
-        }
-        let port = self.free_port()?;
-        self.qmp.execute("blockdev-add", &blockdev(name, image, false))?;
-        let device = json!({
-            "driver": "usb-storage", "id": format!("dev-{name}"), "drive": format!("img-{name}"),
-            "bus": "x.0", "port": port.to_string(), "removable": true,
-        });
-        if let Err(error) = self.qmp.execute("device_add", &device) {
-            let _ = self
-                .qmp
-                .execute("blockdev-del", &json!({ "node-name": format!("img-{name}") }));
-            return Err(error);
-        }
-        self.sticks.insert(name.to_owned(), port);
-        Ok(())
-    }
-
-    /// Pulls a stick; its image is complete when this returns.
-    ///
-    /// # Errors
-    ///
-    /// There is no such stick, or the machine does not let go of it.
-    pub fn pull_stick(&mut self, name: &str) -> Result<()> {
-        if self.sticks.remove(name).is_none() {
-            return Err(Error::Port(format!(
-                "No stick of this name is plugged in: {name}"
-            )));
-        }
-        let device = format!("dev-{name}");
-        self.qmp.execute("device_del", &json!({ "id": device }))?;
-        self.qmp.wait_event(UNPLUG_WAIT, |event| {
-            event["event"] == "DEVICE_DELETED" && event["data"]["device"] == device.as_str()
-        })?;
-        self.qmp
-            .execute("blockdev-del", &json!({ "node-name": format!("img-{name}") }))?;
-        Ok(())
-    }
-
     /// Photographs the screen as PNG.
     ///
     /// # Errors
@@ -158,19 +115,6 @@ impl Qemu {
     pub fn save_memory(&mut self, path: &Path) -> Result<()> {
         let arguments = json!({ "val": 0, "size": u64::from(self.memory) << 20, "filename": absolute(path) });
         self.qmp.execute("pmemsave", &arguments).map(drop)
-    }
-
-    /// Strikes a key or a chord on the machine's keyboard by QEMU's names, such as `ret` or `ctrl-alt-delete`.
-    ///
-    /// # Errors
-    ///
-    /// There is no such key.
-    pub fn send_key(&mut self, chord: &str) -> Result<()> {
-        let keys: Vec<Value> = chord
-            .split('-')
-            .map(|key| json!({ "type": "qcode", "data": key }))
-            .collect();
-        self.qmp.execute("send-key", &json!({ "keys": keys })).map(drop)
     }
 
     /// Stops the machine's time.
@@ -199,7 +143,7 @@ impl Qemu {
     pub fn wait_exit(&mut self, timeout: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + timeout;
         loop {
-            if let Some(status) = self.child.try_wait().context(|| "Waiting for QEMU".to_owned())? {
+            if let Some(status) = self.child.ended()? {
                 return Ok(status);
             }
             if Instant::now() >= end {
@@ -212,15 +156,31 @@ impl Qemu {
         }
     }
 
-    /// Switches the machine off at once, as by its plug.
+    /// Has QEMU end in good order: what the guest has written is in the images. The guest itself is not asked.
     ///
     /// # Errors
     ///
-    /// QEMU does not end.
+    /// QEMU does not end; it waits for a stick that was cut.
     pub fn quit(&mut self) -> Result<ExitStatus> {
         // QEMU may be gone before it answers.
         let _ = self.qmp.execute("quit", &json!({}));
         self.wait_exit(QUIT_WAIT)
+    }
+
+    /// Kills QEMU where it stands (SIGKILL), as a power cut does.
+    ///
+    /// # Errors
+    ///
+    /// QEMU cannot be killed.
+    pub fn kill(&mut self) -> Result<ExitStatus> {
+        self.child.kill();
+        self.wait_exit(QUIT_WAIT)
+    }
+
+    /// A handle by which any thread can kill this machine at any time.
+    #[must_use]
+    pub fn kill_switch(&self) -> Switch {
+        self.child.clone()
     }
 
     fn port(&self, n: usize) -> Result<&Port> {
@@ -229,30 +189,14 @@ impl Qemu {
             .get(n)
             .ok_or_else(|| Error::Port(format!("There is no port {n}, only this many: {count}")))
     }
-
-    fn free_port(&self) -> Result<u8> {
-        let redirected = u8::try_from(self.ports.len()).unwrap_or(PORTS);
-        (redirected + 1..=PORTS)
-            .rev()
-            .find(|port| !self.reserved.contains(port) && !self.sticks.values().any(|used| used == port))
-            .ok_or_else(|| Error::Port("All USB ports are taken.".to_owned()))
-    }
 }
 
 impl Drop for Qemu {
     fn drop(&mut self) {
         self.ports.clear();
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.kill();
+        self.child.wait();
     }
-}
-
-/// The arguments of `blockdev-add` for a raw image.
-fn blockdev(name: &str, image: &Path, read_only: bool) -> Value {
-    json!({
-        "node-name": format!("img-{name}"), "driver": "raw", "read-only": read_only,
-        "file": { "driver": "file", "filename": absolute(image) },
-    })
 }
 
 fn absolute(path: &Path) -> PathBuf {

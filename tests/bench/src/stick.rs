@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -11,6 +12,8 @@ use std::thread;
 use crate::error::{Context as _, Error, Result};
 
 const MIB: u64 = 1 << 20;
+/// The file by which [`Stick::fill`] takes the room away.
+pub const FILLER: &str = "filler.bin";
 
 /// How a stick is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +84,13 @@ impl Stick {
     ///
     /// There is no room or no such directory.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        // From its standard input mcopy would cut the file without a word when there is no room.
+        let mut source = tempfile::NamedTempFile::new().context(|| "Making a temporary file".to_owned())?;
+        source
+            .write_all(content)
+            .context(|| format!("Writing {}", source.path().display()))?;
         let target = format!("::{name}");
-        self.run(self.tool("mcopy").args(["-o", "-", &target]), content)
+        self.run(self.tool("mcopy").arg("-o").arg(source.path()).arg(target), b"")
             .map(drop)
     }
 
@@ -118,6 +126,71 @@ impl Stick {
             .filter_map(|line| line.strip_prefix("::/"))
             .map(str::to_owned)
             .collect())
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// There is none of this name.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        self.run(self.tool("mdel").arg(format!("::{name}")), b"")
+            .map(drop)
+    }
+
+    /// The room for files, in bytes; always a whole number of clusters.
+    ///
+    /// # Errors
+    ///
+    /// The file system cannot be read.
+    pub fn free(&self) -> Result<u64> {
+        let out = self.run(self.tool("mdir").arg("::"), b"")?;
+        // The last line groups its digits: `16 703 488 bytes free`.
+        String::from_utf8_lossy(&out)
+            .lines()
+            .find_map(|line| line.trim().strip_suffix(" bytes free").map(str::to_owned))
+            .and_then(|digits| digits.replace(' ', "").parse().ok())
+            .ok_or_else(|| {
+                Error::Stick(format!(
+                    "`mdir` does not tell the room on {}",
+                    self.path.display()
+                ))
+            })
+    }
+
+    /// Fills the stick with one file ([`FILLER`]) so that this many bytes are left, rounded up to whole clusters.
+    ///
+    /// # Errors
+    ///
+    /// There is less room than that already.
+    pub fn fill(&self, leave: u64) -> Result<()> {
+        // Of an earlier filling; mostly there is none.
+        let _ = self.remove(FILLER);
+        let free = self.free()?;
+        let size = free
+            .checked_sub(leave.next_multiple_of(self.cluster()?))
+            .and_then(|size| usize::try_from(size).ok())
+            .ok_or_else(|| {
+                Error::Stick(format!("Only {free} bytes are free, and {leave} are to be left."))
+            })?;
+        self.write(FILLER, &vec![0; size])
+    }
+
+    /// The size of a cluster in bytes, from the file system's first sector.
+    fn cluster(&self) -> Result<u64> {
+        let what = || format!("Reading the stick {}", self.path.display());
+        let start = if self.layout == Layout::Gpt { MIB } else { 0 };
+        let mut sector = [0; 16];
+        let file = File::open(&self.path).context(what)?;
+        file.read_exact_at(&mut sector, start).context(what)?;
+        let [low, high, sectors] = [sector[11], sector[12], sector[13]];
+        match u64::from(u16::from_le_bytes([low, high])) * u64::from(sectors) {
+            0 => Err(Error::Stick(format!(
+                "There is no FAT file system on {}",
+                self.path.display()
+            ))),
+            size => Ok(size),
+        }
     }
 
     fn tool(&self, name: &str) -> Command {
@@ -188,6 +261,26 @@ mod tests {
                     .to_string()
                     .starts_with("`mcopy` fails on")
             );
+        }
+    }
+
+    #[test]
+    fn a_filled_stick_has_the_room_that_was_left_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        for layout in [Layout::Gpt, Layout::Superfloppy] {
+            let stick = Stick::create(&directory.path().join("stick.img"), layout, 16, "PLANS").unwrap();
+            let cluster = stick.cluster().unwrap();
+            stick.fill(3 * cluster).unwrap();
+            stick.fill(2 * cluster - 1).unwrap();
+            assert_eq!(stick.free().unwrap(), 2 * cluster);
+            let two = vec![7; usize::try_from(2 * cluster).unwrap()];
+            stick.write("two", &two).unwrap();
+            assert_eq!(stick.free().unwrap(), 0);
+            assert!(stick.write("more", b"m").is_err());
+            assert!(stick.fill(1 << 30).is_err());
+            stick.remove("two").unwrap();
+            assert!(stick.remove("two").is_err());
+            stick.write("more", b"m").unwrap();
         }
     }
 }

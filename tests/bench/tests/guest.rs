@@ -2,6 +2,9 @@
 //!
 //! `BENCH_GUEST` names an unpacked `linux-image` package (`dpkg -x`); busybox-static and cpio are on the host.
 
+mod long;
+mod sticks;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use bench::engine::Touch;
 use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
 use bench::qemu::Qemu;
+use bench::qemu::builder::Builder;
 use bench::stick::{Layout, Stick};
 use bench::usbredir::printer::{PortStatus, Printer};
 use regex::Regex;
@@ -43,6 +47,7 @@ hexdump -v -e '1/1 "%02x"' /tmp/in
 echo
 "#;
 
+/// A running guest with a shell on its console.
 struct Guest {
     machine: Qemu,
     end: Regex,
@@ -50,16 +55,19 @@ struct Guest {
 
 impl Guest {
     fn boot(directory: &Path) -> Self {
+        Self::boot_with(directory, |builder| builder)
+    }
+
+    fn boot_with(directory: &Path, settings: impl FnOnce(Builder) -> Builder) -> Self {
         let package =
             std::env::var_os("BENCH_GUEST").expect("BENCH_GUEST names an unpacked linux-image package");
         let package = PathBuf::from(package);
-        let machine = Qemu::builder()
+        let builder = Qemu::builder()
             .kernel(find(&package.join("boot"), |name| name.starts_with("vmlinuz-")))
             .initrd(initramfs(&package, directory))
             .append("console=ttyS0 quiet panic=-1")
-            .console_log(directory.join("console.log"))
-            .start()
-            .unwrap();
+            .console_log(directory.join("console.log"));
+        let machine = settings(builder).start().unwrap();
         let mut guest = Self {
             machine,
             end: Regex::new(r"end:\d+\n").unwrap(),

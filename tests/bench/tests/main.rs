@@ -5,7 +5,10 @@
 mod engine_life;
 mod fault_wrapper;
 mod guest;
+mod host;
 mod key_files;
+mod medium;
+mod nbd_client;
 mod outside_client;
 mod udp_bridge;
 mod usb_host;

@@ -1,67 +1,19 @@
 //! The USB side against a scripted host that speaks usbredir as QEMU does.
 
-use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bench::faults::{Effect, Fault, When};
 use bench::identity::UsbIdentity;
 use bench::message::{BROADCAST, Message, command_byte};
-use bench::usbredir::codec::{CANCELLED, CAPABILITIES, Control, OK, Packet, STALL};
+use bench::usbredir::codec::{CANCELLED, Control, OK, Packet, STALL};
 use bench::usbredir::hid_key::HidKey;
-use bench::usbredir::port::Port;
 use bench::usbredir::printer::{PortStatus, Printer};
 
 use crate::engine_life::powered;
-
-/// The host's end of a port.
-struct Host {
-    stream: UnixStream,
-    id: u64,
-}
+use crate::host::Host;
 
 impl Host {
-    fn connected() -> (Self, Port) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let port = Port::over(theirs).unwrap();
-        let mut host = Self {
-            stream: ours,
-            id: 100,
-        };
-        let hello = Packet::read_hello(&mut host.stream).unwrap();
-        assert!(matches!(
-            hello,
-            Packet::Hello {
-                capabilities: 0x72,
-                ..
-            }
-        ));
-        host.write(&Packet::Hello {
-            version: "host".to_owned(),
-            capabilities: CAPABILITIES,
-        });
-        (host, port)
-    }
-
-    fn write(&mut self, packet: &Packet) -> u64 {
-        use std::io::Write as _;
-        self.id += 1;
-        self.stream.write_all(&packet.encode(self.id)).unwrap();
-        self.id
-    }
-
-    fn read(&mut self) -> (u64, Packet) {
-        Packet::read(&mut self.stream).unwrap()
-    }
-
-    fn ask(&mut self, packet: &Packet) -> Packet {
-        let id = self.write(packet);
-        let (answered, answer) = self.read();
-        assert_eq!(answered, id);
-        answer
-    }
-
     fn control(
         &mut self,
         request_type: u8,
@@ -85,10 +37,6 @@ impl Host {
             Packet::Control(answer) => (answer.status, answer.data),
             other => panic!("a control packet is answered by one: {other:?}"),
         }
-    }
-
-    fn announcement(&mut self) -> [Packet; 3] {
-        [self.read().1, self.read().1, self.read().1]
     }
 }
 
@@ -156,16 +104,11 @@ fn a_key_is_announced_described_and_polled() {
     };
     assert_eq!(host.ask(&out), done);
     thread::sleep(Duration::from_millis(150));
-    assert_eq!(
-        host.ask(&Packet::StartInterrupt(0x81)),
-        Packet::InterruptStatus(OK, 0x81)
-    );
-    let (
-        _,
-        Packet::Interrupt {
-            endpoint: 0x81, data, ..
-        },
-    ) = host.read()
+    let (started, answer) = host.ask_for_report(&Packet::StartInterrupt(0x81));
+    assert_eq!(started, Packet::InterruptStatus(OK, 0x81));
+    let Packet::Interrupt {
+        endpoint: 0x81, data, ..
+    } = answer
     else {
         panic!("the INIT answer")
     };
