@@ -29,7 +29,7 @@ mod virtual_key;
 
 pub use crate::blob::Blob;
 pub use assertion::{Assertion, CredentialQuery};
-pub use bus::{KeyBus, KeyEvent, Watch};
+pub use bus::{KeyBus, KeyEvent, PinInForce, Watch};
 pub use client::KeyClient;
 pub use config::Configuration;
 pub use credential::{Credential, NewCredential, UserEntity};

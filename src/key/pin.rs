@@ -62,7 +62,8 @@ impl std::fmt::Display for PinUnit {
 
 /// Checks a PIN's text against the specification and what the key says of itself.
 ///
-/// Rules that a model keeps to itself show only when it refuses ([`super::KeyError::PinRefused`]).
+/// Rules that a model has besides ([`KeyInfo::pin_complexity_policy`], but not all models tell) show only when it
+/// refuses the PIN ([`KeyError::PinPolicy`]).
 pub fn check_pin(pin: &str, info: &KeyInfo) -> Result<(), PinTextError> {
     if pin.contains('\0') {
         return Err(PinTextError::Nul);
@@ -161,6 +162,11 @@ pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result
     if info.force_pin_change {
         return Err(KeyError::PinChangeForced);
     }
+    accepts_pin(session, info)
+}
+
+/// Refuses a key that accepts no PIN now; returns the protocol for questions.
+fn accepts_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result<u8, KeyError> {
     let (protocol, retries) = with_protocol(info, |protocol| session.retries(protocol))?;
     if retries.left == 0 {
         return Err(KeyError::PinBlocked);
@@ -171,7 +177,7 @@ pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result
     Ok(protocol)
 }
 
-/// Adds to "wrong PIN" how many attempts are left.
+/// Reads the refusal of a PIN that was to authorise something; adds to "wrong PIN" how many attempts are left.
 pub(super) fn count_attempts<T>(
     session: &mut Session<'_>,
     protocol: u8,
@@ -185,6 +191,8 @@ pub(super) fn count_attempts<T>(
             }),
             Err(_) => Err(KeyError::PinWrong { retries_left: None }),
         },
+        // No new PIN was sent, so it is the one in force that the key wants replaced (CTAP 2.1, 6.5.5.7.2).
+        Err(KeyError::PinPolicy) => Err(KeyError::PinChangeForced),
         other => other,
     }
 }
@@ -212,12 +220,16 @@ pub(super) fn change(session: &mut Session<'_>, current: &Pin, new: &Pin) -> Res
     }
     check_pin(new.expose(), &info).map_err(KeyError::PinText)?;
     check_length(current)?;
+    let ask = accepts_pin(session, &info)?;
     let changed = with_protocol(&info, |protocol| {
         session.library(protocol, PLAIN, Effect::Unknown, |key| {
             key.change_pin(current.expose(), new.expose())
         })
     });
-    let (protocol, ()) = count_attempts(session, info.pin_protocol().unwrap_or(1), changed)?;
+    let (protocol, ()) = match changed {
+        Err(KeyError::PinPolicy) => return Err(KeyError::PinPolicy),
+        changed => count_attempts(session, ask, changed)?,
+    };
     confirm(session, protocol)
 }
 
