@@ -149,7 +149,9 @@ pub trait KeyBus {
 
     /// Tells which of these identity credentials the key holds, without a touch; changes nothing.
     ///
-    /// `None` is no proof: some keys do not tell without a touch or their PIN.
+    /// `None` is no proof: some keys do not tell without a touch or their PIN. The time grows with the number of
+    /// identities, by one exchange per list that the model takes: leave out those of other models
+    /// ([`KeyInfo::aaguid`]), and ask only a key that has a PIN, because one without was reset or never prepared.
     fn holds_any(
         &self,
         key: &SecurityKey,
