@@ -102,7 +102,6 @@ impl EngineConfig {
             allows_pin_protocol_v1: self.pin_protocol_one,
             default_min_pin_length: self.min_pin_length,
             enforce_always_uv: self.always_uv,
-            // The batch attestation stays: only who asks for the other kind gets it.
             enterprise_attestation_mode: self
                 .enterprise_attestation
                 .then_some(EnterpriseAttestationMode::PlatformManaged),
