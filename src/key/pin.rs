@@ -191,8 +191,14 @@ pub(super) fn count_attempts<T>(
             }),
             Err(_) => Err(KeyError::PinWrong { retries_left: None }),
         },
-        // No new PIN was sent, so it is the one in force that the key wants replaced (CTAP 2.1, 6.5.5.7.2).
-        Err(KeyError::PinPolicy) => Err(KeyError::PinChangeForced),
+        other => other.map_err(without_new_pin),
+    }
+}
+
+/// Where no new PIN was sent, it is the one in force that the key wants replaced (CTAP 2.1, 6.5.5.7.2).
+fn without_new_pin(error: KeyError) -> KeyError {
+    match error {
+        KeyError::PinPolicy => KeyError::PinChangeForced,
         other => other,
     }
 }
@@ -381,6 +387,14 @@ mod tests {
         });
         assert!(result.is_err());
         assert_eq!(tried, [2]);
+    }
+
+    #[test]
+    fn a_breach_of_rules_without_a_new_pin_is_a_wish_for_one() {
+        let status = |code| super::super::error::of_status(code, Effect::Nothing);
+        assert_eq!(status(0x37), KeyError::PinPolicy);
+        assert_eq!(without_new_pin(status(0x37)), KeyError::PinChangeForced);
+        assert_eq!(without_new_pin(status(0x34)), KeyError::PinPaused);
     }
 
     #[test]

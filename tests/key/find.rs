@@ -79,7 +79,7 @@ fn holder(config: EngineConfig) -> (VirtualKey, Vec<Vec<u8>>) {
 }
 
 fn asked(key: &VirtualKey) -> u64 {
-    key.counters().command("getAssertion").into()
+    key.counters().command("getAssertion")
 }
 
 #[test]

@@ -63,11 +63,9 @@ impl Persist for Store {
         let contents = self.lock();
         let entry = |key: usize| contents.get(&key).cloned();
         let pair = entry(keys::ATTESTATION_PRIVATE_KEY).zip(entry(keys::ATTESTATION_CERTIFICATE));
-        Ok(pair.and_then(|(key, certificate)| {
-            Some(Attestation {
-                wrapped_private_key: key.try_into().ok()?,
-                certificate,
-            })
+        Ok(pair.map(|(wrapped_private_key, certificate)| Attestation {
+            wrapped_private_key,
+            certificate,
         }))
     }
 
