@@ -16,6 +16,7 @@ pub mod config;
 pub mod credential;
 pub mod device;
 pub mod error;
+pub mod find;
 mod hid;
 pub mod identity;
 pub mod info;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use ciborium::Value;
 use ctap_hid_fido2::FidoKeyHid;
 
-use super::assertion::{self, Assertion, CredentialQuery};
+use super::assertion::{Assertion, CredentialQuery};
 use super::bus::KeyEvent;
 use super::cbor;
 use super::channel::{Call, Channel, Limits};
 use super::device::UsbPort;
 use super::error::{Effect, KeyError};
+use super::find;
 use super::hid::HidPipe;
 use super::info::{KeyInfo, Unfit};
 use super::library::{Follow, Library, TouchLine};
@@ -75,7 +76,7 @@ impl Session<'_> {
             on_event: &mut *self.on_event,
         };
         let info = reset::identify(&mut channel, &self.port, &mut call)?;
-        assertion::find(&mut channel, &self.port, &info, queries, &mut call)
+        find::find(&mut channel, &self.port, &info, queries, &mut call)
     }
 
     /// Resets the key.

@@ -9,7 +9,7 @@ use bench::faults::Effect as Spoil;
 use bench::faults::{Fault, Rewrite, When};
 use bench::key::VirtualKey;
 use ciborium::Value;
-use glasskey::key::{Blob, CredentialQuery, KeyError, assertion, reset};
+use glasskey::key::{self, Blob, CredentialQuery, KeyError, reset};
 
 use crate::engine::{key_of, replug, with_call};
 
@@ -60,7 +60,7 @@ pub(crate) fn find(key: &VirtualKey, ids: &[Vec<u8>]) -> Result<Option<usize>, K
     let queries: Vec<_> = ids.iter().map(|id| query(id)).collect();
     with_call(key, &AtomicBool::new(false), |channel, port, call| {
         let info = reset::identify(channel, port, call)?;
-        let found = assertion::find(channel, port, &info, &queries, call)?;
+        let found = key::find::find(channel, port, &info, &queries, call)?;
         Ok(found.map(|(place, assertion)| {
             assert_eq!(assertion.credential_id, queries[place].credential_id);
             place
