@@ -16,6 +16,7 @@ pub mod config;
 pub mod credential;
 pub mod device;
 pub mod error;
+pub mod find;
 mod hid;
 pub mod identity;
 pub mod info;
@@ -29,7 +30,7 @@ mod virtual_key;
 
 pub use crate::blob::Blob;
 pub use assertion::{Assertion, CredentialQuery};
-pub use bus::{KeyBus, KeyEvent, Watch};
+pub use bus::{KeyBus, KeyEvent, PinInForce, Watch};
 pub use client::KeyClient;
 pub use config::Configuration;
 pub use credential::{Credential, NewCredential, UserEntity};

@@ -135,7 +135,7 @@ impl Driver<'_> {
                 "no PIN set"
             }
         );
-        let long_touch = info.long_touch_for_reset;
+        let long_touch = info.wants_long_touch();
         self.in_hand.info = Some(info);
         Ok(Ok(Outcome::Identified {
             description,

@@ -1,19 +1,15 @@
 //! Asking a key for an assertion of one credential, and checking it.
 
-use ciborium::Value;
 use ctap_hid_fido2::fidokey::GetAssertionArgsBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::auth_data::{AuthData, PublicKey, USER_PRESENT, USER_VERIFIED};
-use super::cbor;
 use super::error::{Effect, KeyError};
 use super::pin;
 use super::reset::TOUCH;
 use super::session::Session;
 use crate::blob::Blob;
 use crate::secret::Pin;
-
-const GET_ASSERTION: u8 = 0x02;
 
 /// Which credential is to sign what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,55 +132,6 @@ pub(super) fn get(
     })
 }
 
-/// Asks without a touch which of these credentials the key holds: place and assertion of the first.
-///
-/// `None` also for keys that do not tell without a touch or a PIN.
-pub(super) fn find(
-    session: &mut Session<'_>,
-    queries: &[CredentialQuery],
-) -> Result<Option<(usize, Assertion)>, KeyError> {
-    for (place, query) in queries.iter().enumerate() {
-        match session.exchange(GET_ASSERTION, &cbor::write(&silent(query)), Effect::Nothing) {
-            Ok(body) => return Ok(read_silent(query, &body).map(|found| (place, found))),
-            Err(KeyError::NotHeld) => {}
-            Err(error @ KeyError::Vanished { .. }) => return Err(error),
-            Err(_) => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-/// getAssertion of one credential without user presence (CTAP 2.1, 6.2: the option `up`).
-fn silent(query: &CredentialQuery) -> Value {
-    let hash = ring::digest::digest(&ring::digest::SHA256, query.client_data.as_slice());
-    let credential = Value::Map(vec![
-        ("id".into(), Value::Bytes(query.credential_id.as_slice().to_vec())),
-        ("type".into(), "public-key".into()),
-    ]);
-    Value::Map(vec![
-        (1.into(), query.rp_id.as_str().into()),
-        (2.into(), Value::Bytes(hash.as_ref().to_vec())),
-        (3.into(), Value::Array(vec![credential])),
-        (5.into(), Value::Map(vec![("up".into(), false.into())])),
-    ])
-}
-
-fn read_silent(query: &CredentialQuery, body: &[u8]) -> Option<Assertion> {
-    let map = cbor::read_map(body).ok()?;
-    let bytes = |number| {
-        cbor::find(&map, number)
-            .and_then(Value::as_bytes)
-            .cloned()
-            .map(Blob)
-    };
-    Some(Assertion {
-        credential_id: query.credential_id.clone(),
-        auth_data: bytes(2)?,
-        signature: bytes(3)?,
-        user_handle: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use ring::digest::{SHA256, digest};
@@ -238,12 +185,6 @@ mod tests {
         let cose = virtual_key::cose_es256();
         assert!(quiet.check_silent(&query, &cose).is_ok());
         assert!(quiet.check(&query, &cose).is_err());
-        let body = cbor::write(&Value::Map(vec![
-            (2.into(), Value::Bytes(quiet.auth_data.0.clone())),
-            (3.into(), Value::Bytes(quiet.signature.0.clone())),
-        ]));
-        assert_eq!(read_silent(&query, &body), Some(quiet));
-        assert_eq!(read_silent(&query, &[0xA0]), None);
     }
 
     #[test]

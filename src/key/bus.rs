@@ -20,8 +20,17 @@ use crate::secret::Pin;
 pub enum KeyEvent {
     /// The key is working; nobody needs to do anything.
     Working,
-    /// The key waits for a touch (a long one for a reset when [`KeyInfo::long_touch_for_reset`]).
+    /// The key waits for a touch (a long one for a reset when [`KeyInfo::wants_long_touch`]).
     TouchNeeded,
+}
+
+/// Which of two PINs a key accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinInForce {
+    /// The one that was tried first.
+    First,
+    /// The other one.
+    Second,
 }
 
 /// How the caller follows one operation: a flag that stops it and a listener for what the key tells.
@@ -36,7 +45,8 @@ pub struct Watch<'a> {
 ///
 /// The order for a fresh key is `scan`, `identify`, take out and put back, `scan`, `reset`, `set_pin`,
 /// `configure`, `prove_pin`, `make_identity`. Nothing but `reset` may follow the replug: on some keys
-/// any other command voids the permission to reset.
+/// any other command voids the permission to reset. What [`Configuration::possible`] refuses should end the
+/// work before the reset; [`Configuration::ForcePinChange`] comes after everything else.
 pub trait KeyBus {
     /// Lists the security keys that are plugged in now, ordered by port.
     fn scan(&self) -> Result<Vec<SecurityKey>, KeyError>;
@@ -55,9 +65,20 @@ pub trait KeyBus {
     fn reset(&self, key: &SecurityKey, expected: Aaguid, watch: &mut Watch<'_>) -> Result<KeyInfo, KeyError>;
 
     /// Sets the first PIN of a key that has none.
+    ///
+    /// [`KeyError::PinPolicy`]: this PIN breaks a rule of the model; nothing was set, another PIN may do.
     fn set_pin(&self, key: &SecurityKey, pin: &Pin, watch: &mut Watch<'_>) -> Result<PinSet, KeyError>;
 
-    /// Replaces the PIN; credentials survive.
+    /// Replaces the PIN; credentials survive, and a wish for a new PIN (forcePINChange) is fulfilled.
+    ///
+    /// | result | PIN in force |
+    /// |---|---|
+    /// | `Ok` | the new one |
+    /// | [`KeyError::PinWrong`] | not `current`; one attempt is lost |
+    /// | [`KeyError::PinPolicy`] | still `current`; another new PIN may be accepted |
+    /// | [`KeyError::PinChangeForced`] | the key took the new PIN and still wants another one |
+    /// | others with [`Effect::Nothing`](super::Effect::Nothing) | still `current` |
+    /// | others with [`Effect::Unknown`](super::Effect::Unknown) | `current` or `new`: ask with [`KeyBus::prove_either`] |
     fn change_pin(
         &self,
         key: &SecurityKey,
@@ -69,7 +90,33 @@ pub trait KeyBus {
     /// Proves that the key accepts `pin`. A wrong PIN costs one of the key's retries.
     fn prove_pin(&self, key: &SecurityKey, pin: &Pin, watch: &mut Watch<'_>) -> Result<PinProof, KeyError>;
 
-    /// Applies one policy setting (authenticatorConfig); the answer is getInfo afterwards.
+    /// Learns which of two PINs is in force, for example after a [`KeyBus::change_pin`] that was cut off.
+    ///
+    /// A change of PIN takes place or not, so after one that was cut off exactly one of the two is right: give
+    /// the new one as `first`, since keys act before they answer. If `second` is right, the one attempt that
+    /// `first` cost is restored by the proof. If neither is, the error is [`KeyError::PinWrong`]. The last
+    /// attempt that a key allows is not spent on `second`. Where the key wants a new PIN before anything else
+    /// ([`KeyError::PinChangeForced`]), the change did not take place, because it would have ended that wish.
+    fn prove_either(
+        &self,
+        key: &SecurityKey,
+        first: &Pin,
+        second: &Pin,
+        watch: &mut Watch<'_>,
+    ) -> Result<(PinInForce, PinProof), KeyError> {
+        match self.prove_pin(key, first, watch) {
+            Ok(proof) => Ok((PinInForce::First, proof)),
+            Err(KeyError::PinWrong { retries_left }) if retries_left.is_none_or(|left| left > 1) => self
+                .prove_pin(key, second, watch)
+                .map(|proof| (PinInForce::Second, proof)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies one policy setting (authenticatorConfig); the answer is getInfo afterwards, read from the key.
+    ///
+    /// Does nothing where the setting already holds. After [`Configuration::ForcePinChange`] the key refuses
+    /// its PIN for everything but a change of PIN.
     fn configure(
         &self,
         key: &SecurityKey,
@@ -102,7 +149,9 @@ pub trait KeyBus {
 
     /// Tells which of these identity credentials the key holds, without a touch; changes nothing.
     ///
-    /// `None` is no proof: some keys do not tell without a touch or their PIN.
+    /// `None` is no proof: some keys do not tell without a touch or their PIN. The time grows with the number of
+    /// identities, by one exchange per list that the model takes: leave out those of other models
+    /// ([`KeyInfo::aaguid`]), and ask only a key that has a PIN, because one without was reset or never prepared.
     fn holds_any(
         &self,
         key: &SecurityKey,

@@ -239,7 +239,7 @@ impl KeyBus for KeyClient {
         let found = match self.call(key, operation, &[], watch) {
             Ok(Answer::Found(found)) => found,
             Ok(other) => return mismatch(other),
-            Err(error @ KeyError::Vanished { .. }) => return Err(error),
+            Err(error @ (KeyError::Vanished { .. } | KeyError::Cancelled { .. })) => return Err(error),
             // A key that does not take the question is not one of ours, as far as anybody can tell.
             Err(_) => None,
         };

@@ -108,9 +108,11 @@ pub enum KeyError {
     /// The key already has a PIN.
     #[error("The key already has a PIN. Nothing has been changed on it.")]
     PinAlreadySet,
-    /// The key refuses this PIN by a rule of its own model.
-    #[error("The key refuses this PIN by its own rules. The PIN has not been set.")]
-    PinRefused,
+    /// The key refuses this new PIN by a rule of its own model; another PIN may be accepted.
+    #[error(
+        "The key refuses this PIN by the rules of its model. It has not been set; a PIN that the key had before is still in force."
+    )]
+    PinPolicy,
     /// The key wants its PIN changed before anything else.
     #[error(
         "The key insists on a new PIN before it does anything else (forcePINChange). Nothing has been changed on it."
@@ -152,6 +154,12 @@ pub enum KeyError {
     #[error("The key does not support this: {what}. Nothing has been changed on it.")]
     Unsupported {
         /// What it does not support.
+        what: String,
+    },
+    /// A policy setting that this model does not have.
+    #[error("This model of key cannot {what}. Nothing has been changed on it.")]
+    ModelCannot {
+        /// What it cannot do, as a verb with its object.
         what: String,
     },
     /// The key cannot serve as an emergency key.
@@ -216,7 +224,9 @@ impl KeyError {
             Self::PinPaused => "Take the key out and put it back.",
             Self::PinNotSet => "Set the PIN first.",
             Self::PinAlreadySet => "Reset the key first.",
-            Self::PinRefused => "Look up the model's rule for PINs and adapt the plan.",
+            Self::PinPolicy => {
+                "Set another PIN; if the key refuses several, look up the model's rules for PINs and adapt the plan."
+            }
             Self::PinChangeForced => "Reset the key, or change its PIN.",
             Self::PinRequired => "Give the PIN of this key.",
             Self::NoTouch => "Start this step again and touch the key when it blinks.",
@@ -228,7 +238,9 @@ impl KeyError {
             }
             Self::ResetIncomplete | Self::NotProven { .. } => "Reject this key.",
             Self::StoreFull => "Reset the key, or use another one.",
-            Self::Unsupported { .. } | Self::Unfit(_) => "Use another model of key, or adapt the plan.",
+            Self::Unsupported { .. } | Self::ModelCannot { .. } | Self::Unfit(_) => {
+                "Use another model of key, or adapt the plan."
+            }
             Self::Protocol { .. } | Self::Status { .. } => {
                 "Take the key out, put it back and start this step again; if it happens again, reject the key."
             }
@@ -296,7 +308,7 @@ pub(super) fn of_status(code: u8, effect: Effect) -> KeyError {
         0x34 => KeyError::PinPaused,
         0x35 => KeyError::PinNotSet,
         0x36 => KeyError::PinRequired,
-        0x37 => KeyError::PinRefused,
+        0x37 => KeyError::PinPolicy,
         0x40 => unsupported("this use of the PIN"),
         code => KeyError::Status { code, effect },
     }
@@ -336,7 +348,7 @@ mod tests {
             KeyError::PinPaused,
             KeyError::PinNotSet,
             KeyError::PinAlreadySet,
-            KeyError::PinRefused,
+            KeyError::PinPolicy,
             KeyError::PinChangeForced,
             KeyError::PinRequired,
             KeyError::NoTouch,
@@ -347,6 +359,7 @@ mod tests {
             KeyError::NotProven { reason: text() },
             KeyError::StoreFull,
             KeyError::Unsupported { what: text() },
+            KeyError::ModelCannot { what: text() },
             KeyError::Unfit(Unfit::NoPin),
             KeyError::Protocol {
                 detail: text(),

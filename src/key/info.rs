@@ -34,6 +34,8 @@ pub struct KeyInfo {
     pub max_msg_size: u32,
     /// PIN/UV auth protocols in the key's order (absent, as with CTAP 2.0: 1).
     pub pin_protocols: Vec<u8>,
+    /// How many credential ids the key takes in one list, where it says so.
+    pub max_credential_count_in_list: Option<u32>,
     /// Longest credential id the key takes back, where it says so.
     pub max_credential_id_length: Option<u32>,
     /// Ways to reach the key; empty where it does not say.
@@ -52,12 +54,16 @@ pub struct KeyInfo {
     pub remaining_discoverable: Option<u64>,
     /// Attestation formats; empty where it does not say.
     pub attestation_formats: Vec<String>,
-    /// Whether a reset wants a long touch (CTAP 2.2).
-    pub long_touch_for_reset: bool,
+    /// Whether a reset wants a long touch (CTAP 2.3); `None`: the model does not know long touches.
+    pub long_touch_for_reset: Option<bool>,
     /// Transports over which a reset is possible, where the key restricts them (CTAP 2.2).
     pub transports_for_reset: Option<Vec<String>>,
-    /// Whether the key has rules for PINs beyond their length (CTAP 2.2).
+    /// Whether the key has rules for PINs beyond their length (CTAP 2.2); `None` where it does not say.
     pub pin_complexity_policy: Option<bool>,
+    /// Where those rules can be read, as printable ASCII without spaces, at most 256 bytes.
+    pub pin_complexity_policy_url: Option<String>,
+    /// Subcommands of authenticatorConfig that the key knows, where it lists them (CTAP 2.3).
+    pub config_commands: Option<Vec<u64>>,
 }
 
 impl KeyInfo {
@@ -79,6 +85,12 @@ impl KeyInfo {
         self.has("clientPin")
     }
 
+    /// Whether the next reset wants a long touch.
+    #[must_use]
+    pub fn wants_long_touch(&self) -> bool {
+        self.long_touch_for_reset == Some(true)
+    }
+
     /// The PIN/UV auth protocol to use: 2 if listed, else 1 if listed.
     #[must_use]
     pub fn pin_protocol(&self) -> Option<u8> {
@@ -90,7 +102,7 @@ impl KeyInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Unfit {
     /// It speaks U2F only.
-    #[error("It does not know FIDO2 (it lists {}).", if .versions.is_empty() { "no version".into() } else { .versions.join(", ") })]
+    #[error("It does not know FIDO2 (it lists {}).", listed(.versions))]
     NoFido2 {
         /// What it lists.
         versions: Vec<String>,
@@ -108,7 +120,7 @@ pub enum Unfit {
     #[error("It is built into a device and is no key to put into a safe.")]
     Platform,
     /// It can be reset, but not over USB.
-    #[error("It can be reset over {} only, not over USB.", .transports.join(", "))]
+    #[error("It cannot be reset over USB (it lists {}).", listed(.transports))]
     ResetNotOverUsb {
         /// Where it can be reset.
         transports: Vec<String>,
@@ -116,6 +128,14 @@ pub enum Unfit {
     /// It signs with algorithms only that we cannot check.
     #[error("It signs neither with ES256 nor with EdDSA.")]
     Algorithms,
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Checks whether the key can be prepared at all; a set PIN or a wanted PIN change are no obstacles.
@@ -159,6 +179,8 @@ pub fn fitness(info: &KeyInfo) -> Result<(), Unfit> {
 const MAX_LIST: usize = 256;
 /// Longest text kept of any member.
 const MAX_TEXT: usize = 64;
+/// Longest web address kept.
+const MAX_URL: usize = 256;
 
 /// Reads the body of a getInfo answer (the bytes after the status).
 pub fn parse(body: &[u8]) -> Result<KeyInfo, KeyError> {
@@ -199,6 +221,7 @@ pub fn parse(body: &[u8]) -> Result<KeyInfo, KeyError> {
         } else {
             pin_protocols
         },
+        max_credential_count_in_list: small(0x07).filter(|n| *n > 0),
         max_credential_id_length: small(0x08),
         transports: texts(member(0x09)),
         algorithms,
@@ -208,11 +231,15 @@ pub fn parse(body: &[u8]) -> Result<KeyInfo, KeyError> {
         firmware: number(0x0E),
         remaining_discoverable: number(0x14),
         attestation_formats: texts(member(0x16)),
-        long_touch_for_reset: flag(0x18).unwrap_or(false),
+        long_touch_for_reset: flag(0x18),
         transports_for_reset: member(0x1A)
             .and_then(Value::as_array)
             .map(|_| texts(member(0x1A))),
         pin_complexity_policy: flag(0x1B),
+        pin_complexity_policy_url: member(0x1C).and_then(url),
+        config_commands: member(0x1F)
+            .and_then(Value::as_array)
+            .map(|_| list(member(0x1F)).filter_map(cbor::unsigned).collect()),
     })
 }
 
@@ -230,8 +257,20 @@ fn texts(value: Option<&Value>) -> Vec<String> {
 
 /// A text of a key that is safe to show; anything longer or stranger is left out.
 fn text(value: &Value) -> Option<String> {
-    let text = value.as_text()?;
-    (text.len() <= MAX_TEXT && text.chars().all(|c| c.is_ascii_graphic())).then(|| text.to_owned())
+    clean(value.as_text()?, MAX_TEXT)
+}
+
+/// A web address, which the specification has as bytes.
+fn url(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?,
+        other => other.as_text()?,
+    };
+    clean(text, MAX_URL).filter(|url| !url.is_empty())
+}
+
+fn clean(text: &str, limit: usize) -> Option<String> {
+    (text.len() <= limit && text.chars().all(|c| c.is_ascii_graphic())).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -272,7 +311,53 @@ pub(super) mod tests {
         assert_eq!(info.remaining_discoverable, Some(0x15));
         assert!(info.pin_set() && info.has("alwaysUv") && !info.force_pin_change);
         assert_eq!(info.min_pin_length, 4);
+        assert_eq!(info.max_credential_count_in_list, Some(8));
         assert_eq!(fitness(&info), Ok(()));
+    }
+
+    /// The answer of a CTAP 2.0 key with these members besides.
+    fn with_members(members: Vec<(i64, Value)>) -> KeyInfo {
+        let mut map = vec![(3.into(), Value::Bytes(vec![7; 16]))];
+        map.extend(members.into_iter().map(|(number, value)| (number.into(), value)));
+        parse(&cbor::write(&Value::Map(map))).unwrap()
+    }
+
+    #[test]
+    fn tells_a_long_touch_that_is_off_from_one_that_is_unknown() {
+        let of = |value: Value| with_members(vec![(0x18, value)]);
+        assert_eq!(of(false.into()).long_touch_for_reset, Some(false));
+        assert!(!of(false.into()).wants_long_touch());
+        assert!(of(true.into()).wants_long_touch());
+        assert_eq!(of(1.into()).long_touch_for_reset, None);
+    }
+
+    #[test]
+    fn reads_the_rules_for_pins_and_shows_no_odd_address() {
+        let of = |url: Value| with_members(vec![(0x1B, true.into()), (0x1C, url)]);
+        let url = "https://example.com/pins?model=1";
+        let info = of(Value::Bytes(url.into()));
+        assert_eq!(info.pin_complexity_policy, Some(true));
+        assert_eq!(info.pin_complexity_policy_url.as_deref(), Some(url));
+        assert_eq!(of(url.into()).pin_complexity_policy_url.as_deref(), Some(url));
+        for odd in [
+            Value::Bytes(vec![]),
+            Value::Bytes(vec![0xFF]),
+            "https://example.com/\u{1b}[31m".into(),
+            "a b".into(),
+            "x".repeat(257).into(),
+            5.into(),
+        ] {
+            assert_eq!(of(odd).pin_complexity_policy_url, None);
+        }
+        let off = with_members(vec![(0x1B, false.into())]);
+        assert_eq!(off.pin_complexity_policy, Some(false));
+    }
+
+    #[test]
+    fn reads_which_config_commands_there_are() {
+        let listed = with_members(vec![(0x1F, Value::Array(vec![3.into(), "x".into(), 4.into()]))]);
+        assert_eq!(listed.config_commands, Some(vec![3, 4]));
+        assert_eq!(with_members(vec![(0x1F, 3.into())]).config_commands, None);
     }
 
     #[test]
@@ -280,7 +365,13 @@ pub(super) mod tests {
         let info = plain_info();
         assert_eq!(info.pin_protocols, [1]);
         assert_eq!((info.min_pin_length, info.max_msg_size), (4, 1024));
-        assert!(!info.pin_set() && !info.long_touch_for_reset);
+        assert!(!info.pin_set() && !info.wants_long_touch());
+        assert_eq!(info.long_touch_for_reset, None);
+        assert_eq!(info.pin_complexity_policy, None);
+        assert_eq!(
+            (info.max_credential_count_in_list, info.config_commands.clone()),
+            (None, None)
+        );
         assert_eq!(fitness(&info), Ok(()));
     }
 
@@ -305,7 +396,7 @@ pub(super) mod tests {
         let info = parse(&body).unwrap();
         assert_eq!(info.versions, ["FIDO_2_9"]);
         assert_eq!((info.max_msg_size, info.min_pin_length), (1024, 4));
-        assert!(!info.force_pin_change && info.long_touch_for_reset);
+        assert!(!info.force_pin_change && info.wants_long_touch());
         assert_eq!(info.option("rk"), None);
         // Protocols that cannot be read are none; guessing 1 could cost an attempt.
         assert_eq!(info.pin_protocol(), None);

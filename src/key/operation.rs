@@ -167,7 +167,7 @@ fn answer(request: &[u8], secret: &Secret<Vec<u8>>, reporter: &mut Reporter) -> 
             let pin = next_pin().ok();
             Answer::Assertion(assertion::get(session, pin.as_ref(), &query)?)
         }
-        Operation::FindCredential { queries } => Answer::Found(assertion::find(session, &queries)?),
+        Operation::FindCredential { queries } => Answer::Found(session.find(&queries)?),
     })
 }
 

@@ -62,7 +62,8 @@ impl std::fmt::Display for PinUnit {
 
 /// Checks a PIN's text against the specification and what the key says of itself.
 ///
-/// Rules that a model keeps to itself show only when it refuses ([`super::KeyError::PinRefused`]).
+/// Rules that a model has besides ([`KeyInfo::pin_complexity_policy`], but not all models tell) show only when it
+/// refuses the PIN ([`KeyError::PinPolicy`]).
 pub fn check_pin(pin: &str, info: &KeyInfo) -> Result<(), PinTextError> {
     if pin.contains('\0') {
         return Err(PinTextError::Nul);
@@ -161,6 +162,11 @@ pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result
     if info.force_pin_change {
         return Err(KeyError::PinChangeForced);
     }
+    accepts_pin(session, info)
+}
+
+/// Refuses a key that accepts no PIN now; returns the protocol for questions.
+fn accepts_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result<u8, KeyError> {
     let (protocol, retries) = with_protocol(info, |protocol| session.retries(protocol))?;
     if retries.left == 0 {
         return Err(KeyError::PinBlocked);
@@ -171,7 +177,7 @@ pub(super) fn ready_for_pin(session: &mut Session<'_>, info: &KeyInfo) -> Result
     Ok(protocol)
 }
 
-/// Adds to "wrong PIN" how many attempts are left.
+/// Reads the refusal of a PIN that was to authorise something; adds to "wrong PIN" how many attempts are left.
 pub(super) fn count_attempts<T>(
     session: &mut Session<'_>,
     protocol: u8,
@@ -185,6 +191,14 @@ pub(super) fn count_attempts<T>(
             }),
             Err(_) => Err(KeyError::PinWrong { retries_left: None }),
         },
+        other => other.map_err(without_new_pin),
+    }
+}
+
+/// Where no new PIN was sent, it is the one in force that the key wants replaced (CTAP 2.1, 6.5.5.7.2).
+fn without_new_pin(error: KeyError) -> KeyError {
+    match error {
+        KeyError::PinPolicy => KeyError::PinChangeForced,
         other => other,
     }
 }
@@ -212,12 +226,16 @@ pub(super) fn change(session: &mut Session<'_>, current: &Pin, new: &Pin) -> Res
     }
     check_pin(new.expose(), &info).map_err(KeyError::PinText)?;
     check_length(current)?;
+    let ask = accepts_pin(session, &info)?;
     let changed = with_protocol(&info, |protocol| {
         session.library(protocol, PLAIN, Effect::Unknown, |key| {
             key.change_pin(current.expose(), new.expose())
         })
     });
-    let (protocol, ()) = count_attempts(session, info.pin_protocol().unwrap_or(1), changed)?;
+    let (protocol, ()) = match changed {
+        Err(KeyError::PinPolicy) => return Err(KeyError::PinPolicy),
+        changed => count_attempts(session, ask, changed)?,
+    };
     confirm(session, protocol)
 }
 
@@ -369,6 +387,14 @@ mod tests {
         });
         assert!(result.is_err());
         assert_eq!(tried, [2]);
+    }
+
+    #[test]
+    fn a_breach_of_rules_without_a_new_pin_is_a_wish_for_one() {
+        let status = |code| super::super::error::of_status(code, Effect::Nothing);
+        assert_eq!(status(0x37), KeyError::PinPolicy);
+        assert_eq!(without_new_pin(status(0x37)), KeyError::PinChangeForced);
+        assert_eq!(without_new_pin(status(0x34)), KeyError::PinPaused);
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::time::Duration;
 use ciborium::Value;
 use ctap_hid_fido2::FidoKeyHid;
 
+use super::assertion::{Assertion, CredentialQuery};
 use super::bus::KeyEvent;
 use super::cbor;
 use super::channel::{Call, Channel, Limits};
 use super::device::UsbPort;
 use super::error::{Effect, KeyError};
+use super::find;
 use super::hid::HidPipe;
 use super::info::{KeyInfo, Unfit};
 use super::library::{Follow, Library, TouchLine};
@@ -59,6 +61,22 @@ impl Session<'_> {
             KeyError::Protocol { .. } if !knows => KeyError::Unfit(Unfit::NoFido2 { versions: Vec::new() }),
             other => other,
         })
+    }
+
+    /// Asks without a touch which of these credentials the key holds, over one channel.
+    pub(super) fn find(
+        &mut self,
+        queries: &[CredentialQuery],
+    ) -> Result<Option<(usize, Assertion)>, KeyError> {
+        let mut channel = self.channel()?;
+        let mut call = Call {
+            total: PLAIN,
+            stop: self.stop,
+            expects_touch: false,
+            on_event: &mut *self.on_event,
+        };
+        let info = reset::identify(&mut channel, &self.port, &mut call)?;
+        find::find(&mut channel, &self.port, &info, queries, &mut call)
     }
 
     /// Resets the key.

@@ -15,7 +15,7 @@ use glasskey::key::channel::{Call, Channel, ChannelError, Limits, PipeError, Rep
 use glasskey::key::{Effect, KeyError, KeyEvent, KeyInfo, UsbPort, fitness, reset};
 
 /// The cable between channel and virtual key.
-struct Cable(VirtualKey);
+pub(crate) struct Cable(VirtualKey);
 
 impl ReportPipe for Cable {
     fn send(&mut self, report: &Report) -> Result<(), PipeError> {
@@ -29,14 +29,18 @@ impl ReportPipe for Cable {
 }
 
 fn key() -> VirtualKey {
-    let key = VirtualKey::new(EngineConfig::default()).unwrap();
+    key_of(EngineConfig::default())
+}
+
+pub(crate) fn key_of(config: EngineConfig) -> VirtualKey {
+    let key = VirtualKey::new(config).unwrap();
     key.set_touch(Touch::Auto(Duration::from_millis(150)));
     key.power_on().unwrap();
     key
 }
 
 /// Takes the key out and puts it back.
-fn replug(key: &VirtualKey) {
+pub(crate) fn replug(key: &VirtualKey) {
     key.power_off();
     key.power_on().unwrap();
 }
@@ -52,7 +56,7 @@ fn limits() -> Limits {
     }
 }
 
-fn with_call<T>(
+pub(crate) fn with_call<T>(
     key: &VirtualKey,
     stop: &AtomicBool,
     work: impl FnOnce(&mut Channel<Cable>, &UsbPort, &mut Call<'_>) -> Result<T, KeyError>,
@@ -72,11 +76,11 @@ fn with_call<T>(
     (work(&mut channel, &port, &mut call), events)
 }
 
-fn identify(key: &VirtualKey) -> Result<KeyInfo, KeyError> {
+pub(crate) fn identify(key: &VirtualKey) -> Result<KeyInfo, KeyError> {
     with_call(key, &AtomicBool::new(false), reset::identify).0
 }
 
-fn reset(key: &VirtualKey) -> (Result<KeyInfo, KeyError>, Vec<KeyEvent>) {
+pub(crate) fn reset(key: &VirtualKey) -> (Result<KeyInfo, KeyError>, Vec<KeyEvent>) {
     with_call(key, &AtomicBool::new(false), |channel, port, call| {
         reset::reset(channel, port, Aaguid(BENCH_AAGUID), call)
     })

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bench::command::Command;
 use bench::engine::Touch;
 use bench::engine::config::EngineConfig;
-use bench::faults::{Effect, Fault, When};
+use bench::faults::{Effect, Fault, LongTouch, When};
 use bench::key::VirtualKey;
 use bench::qemu::Qemu;
 use tempfile::TempDir;
@@ -94,6 +94,11 @@ fn initramfs(package: &Path, directory: &Path, test: &str) -> PathBuf {
 
 /// Boots a guest, plugs the key in and runs one test of `inside`.
 fn run_inside(test: &str, key: &VirtualKey) {
+    run_with(test, key, |_| {});
+}
+
+/// The same, with something to do meanwhile.
+fn run_with(test: &str, key: &VirtualKey, meanwhile: impl FnOnce(&mut Qemu)) {
     let package = PathBuf::from(std::env::var_os("KEY_GUEST").unwrap());
     let directory = TempDir::new().unwrap();
     let kernel = run(Process::new("find")
@@ -108,6 +113,7 @@ fn run_inside(test: &str, key: &VirtualKey) {
     let wait = Duration::from_mins(3);
     machine.console().expect("guest is ready", wait).unwrap();
     machine.plug(0, key).unwrap();
+    meanwhile(&mut machine);
     machine.console().expect("guest finished: ", wait).unwrap();
     let console = machine.console().text();
     assert!(console.contains("1 passed"), "{console}");
@@ -168,6 +174,57 @@ fn a_key_that_falls_silent_in_the_middle_hangs_nobody() {
     let key = key(EngineConfig::default());
     key.set_faults(vec![Fault::new(When::On(Command::MAKE_CREDENTIAL), Effect::Mute)]);
     run_inside("silent_in_the_middle", &key);
+}
+
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn every_setting_holds_on_a_model_that_has_it() {
+    let key = key(EngineConfig {
+        enterprise_attestation: true,
+        ..EngineConfig::default()
+    });
+    let feature = LongTouch::new(false);
+    key.set_faults(feature.faults());
+    run_inside("every_setting", &key);
+    assert!(feature.is_on());
+}
+
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn a_setting_that_the_model_lacks_is_named() {
+    run_inside("a_setting_the_model_lacks", &key(EngineConfig::default()));
+}
+
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn a_pin_against_the_model_s_rules_gives_way_to_another() {
+    let key = key(EngineConfig::default());
+    key.set_faults(Fault::pin_complexity_policy("https://pins.example", 1));
+    run_inside("pins_against_the_rules", &key);
+}
+
+/// Changes a PIN while the key is pulled out, and puts the key back.
+fn change_cut_off(test: &str, effect: Effect) {
+    const CHANGE: When = When::PinSubCommand(0x04);
+    let key = key(EngineConfig::default());
+    key.set_faults(vec![Fault::new(CHANGE, effect).times(1)]);
+    run_with(test, &key, |machine| {
+        let wait = Duration::from_mins(3);
+        machine.console().expect("the key is gone", wait).unwrap();
+        machine.plug(0, &key).unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn a_change_of_pin_cut_off_before_it_was_done_leaves_the_old_one() {
+    change_cut_off("a_change_cut_off_before_it_was_done", Effect::Unplug);
+}
+
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn a_change_of_pin_cut_off_after_it_was_done_leaves_the_new_one() {
+    change_cut_off("a_change_cut_off_after_it_was_done", Effect::UnplugAfter(0));
 }
 
 /// Also the control of all tests here: a failure inside is a failure outside.

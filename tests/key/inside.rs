@@ -3,12 +3,14 @@
 //! Not part of an ordinary run: `KEY_WORKER` names the program, the key is reset and has just been plugged in,
 //! and somebody (or the bench) touches it whenever it asks.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use glasskey::id::{CeremonyId, LabelId};
 use glasskey::key::{
     Configuration, CredentialQuery, Effect, KeyBus as _, KeyClient, KeyError, KeyEvent, KeyInfo,
-    NewCredential, SecurityKey, SysRoot, Watch, identity,
+    NewCredential, PinInForce, SecurityKey, SysRoot, Watch, identity,
 };
 use glasskey::secret::Pin;
 use glasskey::worker::Launcher;
@@ -69,11 +71,20 @@ fn pins(client: &KeyClient, key: &SecurityKey, info: &KeyInfo, watch: &mut Watch
     };
     assert_eq!(retries_left, Some(proof.retries - 1));
     assert_eq!(client.prove_pin(key, &first, watch).unwrap(), proof);
-    client.change_pin(key, &first, &second, watch).unwrap();
-    assert_eq!(
-        client.prove_pin(key, &second, watch).unwrap().retries,
-        proof.retries
+    let user = identity::user(
+        &CeremonyId::draw(&mut |b| b.fill(7)),
+        &LabelId::draw(&mut |b| b.fill(6)),
     );
+    let made = client.make_identity(key, &first, &user, watch).unwrap();
+    let Err(KeyError::PinWrong { retries_left }) = client.change_pin(key, &wrong, &second, watch) else {
+        panic!("a wrong PIN was enough to change it");
+    };
+    assert_eq!(retries_left, Some(proof.retries - 1));
+    client.change_pin(key, &first, &second, watch).unwrap();
+    // The old one is refused, the new one restores the attempt, and what the key holds is still there.
+    let (place, after) = client.prove_either(key, &first, &second, watch).unwrap();
+    assert_eq!((place, after.retries), (PinInForce::Second, proof.retries));
+    assert!(client.assert_identity(key, &made, Some(&second), watch).is_ok());
 
     if info.has("authnrCfg") {
         let setting = Configuration::MinPinLength(6);
@@ -160,6 +171,127 @@ fn always_uv(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
         Err(KeyError::PinRequired)
     );
     assert!(client.assert_identity(key, &made, Some(&second), watch).is_ok());
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn every_setting() {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let watch = &mut watch;
+    let (first, second) = (pin("482913"), pin(LAST_PIN));
+    let info = client.set_pin(&key, &first, watch).unwrap().info;
+    for setting in [
+        Configuration::MinPinLength(6),
+        Configuration::LongTouchForReset,
+        Configuration::EnterpriseAttestation,
+        Configuration::AlwaysUv,
+        Configuration::ForcePinChange,
+    ] {
+        assert_eq!(setting.possible(&info), Ok(()), "{setting:?}");
+        for _ in 0..2 {
+            let after = client.configure(&key, &first, &setting, watch).unwrap();
+            assert_eq!(setting.holds(&after), Ok(true), "{setting:?}");
+        }
+    }
+    let forced = Err(KeyError::PinChangeForced);
+    assert_eq!(client.prove_pin(&key, &first, watch), forced);
+    let changed = client.change_pin(&key, &first, &second, watch).unwrap();
+    assert!(!changed.info.force_pin_change);
+    assert!(client.prove_pin(&key, &second, watch).is_ok());
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn a_setting_the_model_lacks() {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let pin = pin(LAST_PIN);
+    client.set_pin(&key, &pin, &mut watch).unwrap();
+    for setting in [
+        Configuration::LongTouchForReset,
+        Configuration::EnterpriseAttestation,
+    ] {
+        let refused = client.configure(&key, &pin, &setting, &mut watch).map(drop);
+        assert!(
+            matches!(refused, Err(KeyError::ModelCannot { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn pins_against_the_rules() {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let watch = &mut watch;
+    let (first, second) = (pin("482913"), pin(LAST_PIN));
+    let info = client.identify(&key, watch).unwrap();
+    assert_eq!(info.pin_complexity_policy, Some(true));
+    let refused = client.set_pin(&key, &pin("111111"), watch).map(drop);
+    assert_eq!(refused, Err(KeyError::PinPolicy));
+    client.set_pin(&key, &first, watch).unwrap();
+    assert!(client.prove_pin(&key, &first, watch).is_ok());
+    client.change_pin(&key, &first, &second, watch).unwrap();
+    assert!(client.prove_pin(&key, &second, watch).is_ok());
+}
+
+/// The key goes at its first change of PIN, and comes back by itself.
+fn cut_off(in_force: PinInForce) {
+    let client = client();
+    let key = client.sole_key().unwrap();
+    let mut watch = Watch {
+        cancel: &AtomicBool::new(false),
+        on_event: &mut |_| {},
+    };
+    let watch = &mut watch;
+    let (old, new) = (pin("482913"), pin(LAST_PIN));
+    client.set_pin(&key, &old, watch).unwrap();
+    let error = client.change_pin(&key, &old, &new, watch).map(drop).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            KeyError::Vanished {
+                effect: Effect::Unknown,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    std::io::stdout().write_all(b"the key is gone\n").unwrap();
+    let key = loop {
+        match client.sole_key() {
+            Ok(back) if back.came_back_as(&key) => break back,
+            _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    };
+    let (found, _) = client.prove_either(&key, &new, &old, watch).unwrap();
+    assert_eq!(found, in_force);
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn a_change_cut_off_before_it_was_done() {
+    cut_off(PinInForce::Second);
+}
+
+#[test]
+#[ignore = "sets a PIN on the key that is plugged in; runs inside a guest of the bench"]
+fn a_change_cut_off_after_it_was_done() {
+    cut_off(PinInForce::First);
 }
 
 /// What becomes of a credential that is asked for while `on_event` listens.

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod change;
 mod engine;
+mod find;
 mod guest;
 mod inside;
+mod policy;
 mod worker;

@@ -155,33 +155,47 @@ impl<'key> Client<'key> {
         self.ctap(0x07, None).map(|(status, _)| status)
     }
 
-    /// Sets the first PIN, by PIN protocol 1; gives the status.
+    /// Sets the first PIN, by the first PIN protocol that key and client know; gives the status.
     ///
     /// # Errors
     ///
     /// The key did not answer, or not with a key agreement key.
     pub fn set_pin(&self, pin: &str) -> Result<u8> {
-        let (status, agreement) =
-            self.ctap(0x06, Some(map(vec![(1, Value::from(1)), (2, Value::from(2))])))?;
-        if status != OK {
-            return Ok(status);
-        }
-        let (ours, shared) = agree(&agreement)
-            .ok_or_else(|| Error::Key("The key has no proper key agreement key.".to_owned()))?;
-        let mut padded = [0; 64];
-        padded
-            .get_mut(..pin.len())
-            .ok_or_else(|| Error::Key("A PIN has at most 64 bytes.".to_owned()))?
-            .copy_from_slice(pin.as_bytes());
-        SoftwareAes256::new(&shared).encrypt_cbc(&[0; 16], &mut padded);
-        let mut authentication = [0; 32];
-        SoftwareHmac256::mac(&shared, &padded, &mut authentication);
+        let protocol = self.pin_protocol()?;
+        let secret = match self.agree(protocol)? {
+            Ok(secret) => secret,
+            Err(status) => return Ok(status),
+        };
+        let new = secret.encrypt(&padded(pin)?)?;
         let members = map(vec![
-            (1, Value::from(1)),
+            (1, Value::from(protocol)),
             (2, Value::from(3)),
-            (3, ours),
-            (4, Value::Bytes(authentication[..16].to_vec())),
-            (5, Value::Bytes(padded.to_vec())),
+            (3, secret.ours.clone()),
+            (4, Value::Bytes(secret.authenticate(&new))),
+            (5, Value::Bytes(new)),
+        ]);
+        self.ctap(0x06, Some(members)).map(|(status, _)| status)
+    }
+
+    /// Changes the PIN by PIN protocol 1 or 2; gives the status.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not with a key agreement key.
+    pub fn change_pin(&self, protocol: u8, current: &str, new: &str) -> Result<u8> {
+        let secret = match self.agree(protocol)? {
+            Ok(secret) => secret,
+            Err(status) => return Ok(status),
+        };
+        let hash = secret.encrypt(&SoftwareSha256::digest(current.as_bytes())[..16])?;
+        let new = secret.encrypt(&padded(new)?)?;
+        let members = map(vec![
+            (1, Value::from(protocol)),
+            (2, Value::from(4)),
+            (3, secret.ours.clone()),
+            (4, Value::Bytes(secret.authenticate(&[&new[..], &hash].concat()))),
+            (5, Value::Bytes(new)),
+            (6, Value::Bytes(hash)),
         ]);
         self.ctap(0x06, Some(members)).map(|(status, _)| status)
     }
@@ -222,33 +236,62 @@ impl<'key> Client<'key> {
     ///
     /// The key did not answer, or not with a key agreement key.
     pub fn pin_token(&self, protocol: u8, pin: &str) -> Result<u8> {
-        let (status, agreement) = self.ctap(
-            0x06,
-            Some(map(vec![(1, Value::from(protocol)), (2, Value::from(2))])),
-        )?;
-        if status != OK {
-            return Ok(status);
-        }
-        let (ours, secret) = agree_raw(&agreement)
-            .ok_or_else(|| Error::Key("The key has no proper key agreement key.".to_owned()))?;
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&SoftwareSha256::digest(pin.as_bytes())[..16]);
-        let mut iv = [0; 16];
-        let encrypted = if protocol == 1 {
-            SoftwareAes256::new(&SoftwareSha256::digest(&secret)).encrypt_cbc(&iv, &mut hash);
-            hash.to_vec()
-        } else {
-            getrandom::fill(&mut iv).map_err(|error| Error::Key(format!("No random bytes: {error}")))?;
-            SoftwareAes256::new(&aes_key_of_protocol_two(&secret)).encrypt_cbc(&iv, &mut hash);
-            [iv, hash].concat()
+        Ok(self.token(protocol, pin, 0x05, Vec::new())?.err().unwrap_or(OK))
+    }
+
+    /// Gets a token with these permissions by PIN protocol 1 or 2, or the status that refuses it.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not as the protocol wants it.
+    pub fn token_for(
+        &self,
+        protocol: u8,
+        pin: &str,
+        permissions: u8,
+    ) -> Result<std::result::Result<Vec<u8>, u8>> {
+        self.token(protocol, pin, 0x09, vec![(9, Value::from(permissions))])
+    }
+
+    fn token(
+        &self,
+        protocol: u8,
+        pin: &str,
+        subcommand: u8,
+        more: Vec<(i64, Value)>,
+    ) -> Result<std::result::Result<Vec<u8>, u8>> {
+        let secret = match self.agree(protocol)? {
+            Ok(secret) => secret,
+            Err(status) => return Ok(Err(status)),
         };
-        let members = map(vec![
+        let hash = secret.encrypt(&SoftwareSha256::digest(pin.as_bytes())[..16])?;
+        let mut members = vec![
             (1, Value::from(protocol)),
-            (2, Value::from(5)),
-            (3, ours),
-            (6, Value::Bytes(encrypted)),
-        ]);
-        self.ctap(0x06, Some(members)).map(|(status, _)| status)
+            (2, Value::from(subcommand)),
+            (3, secret.ours.clone()),
+            (6, Value::Bytes(hash)),
+        ];
+        members.extend(more);
+        let (status, answer) = self.ctap(0x06, Some(map(members)))?;
+        if status != OK {
+            return Ok(Err(status));
+        }
+        member(&answer, &Value::from(2))
+            .and_then(|token| secret.decrypt(token.as_bytes()?))
+            .map(Ok)
+            .ok_or_else(|| Error::Key("The key gave no proper token.".to_owned()))
+    }
+
+    /// The shared secret of a PIN protocol, or the status that refuses it.
+    fn agree(&self, protocol: u8) -> Result<std::result::Result<Secret, u8>> {
+        let question = map(vec![(1, Value::from(protocol)), (2, Value::from(2))]);
+        let (status, agreement) = self.ctap(0x06, Some(question))?;
+        if status != OK {
+            return Ok(Err(status));
+        }
+        Secret::agree(protocol, &agreement)
+            .map(Ok)
+            .ok_or_else(|| Error::Key("The key has no proper key agreement key.".to_owned()))
     }
 
     fn receive(&self, end: Instant) -> Result<Message> {
@@ -283,17 +326,81 @@ fn map(members: Vec<(i64, Value)>) -> Value {
     )
 }
 
-/// Gives our COSE key and the shared secret of PIN protocol 1.
-fn agree(answer: &Value) -> Option<(Value, [u8; 32])> {
-    let (ours, secret) = agree_raw(answer)?;
-    Some((ours, SoftwareSha256::digest(&secret)))
+fn padded(pin: &str) -> Result<[u8; 64]> {
+    let mut padded = [0; 64];
+    padded
+        .get_mut(..pin.len())
+        .ok_or_else(|| Error::Key("A PIN has at most 64 bytes.".to_owned()))?
+        .copy_from_slice(pin.as_bytes());
+    Ok(padded)
 }
 
-/// HKDF-SHA-256 with a salt of zeros, as PIN protocol 2 derives its AES key.
-fn aes_key_of_protocol_two(secret: &[u8; 32]) -> [u8; 32] {
+/// What key and client share under a PIN protocol (CTAP 2.1, 6.5.6 and 6.5.7).
+struct Secret {
+    protocol: u8,
+    ours: Value,
+    hmac_key: [u8; 32],
+    aes_key: [u8; 32],
+}
+
+impl Secret {
+    fn agree(protocol: u8, agreement: &Value) -> Option<Self> {
+        let (ours, secret) = agree_raw(agreement)?;
+        let (hmac_key, aes_key) = if protocol == 1 {
+            let key = SoftwareSha256::digest(&secret);
+            (key, key)
+        } else {
+            (
+                key_of_protocol_two(&secret, b"CTAP2 HMAC key\x01"),
+                key_of_protocol_two(&secret, b"CTAP2 AES key\x01"),
+            )
+        };
+        Some(Self {
+            protocol,
+            ours,
+            hmac_key,
+            aes_key,
+        })
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Result<Vec<u8>> {
+        let (mut iv, mut bytes) = ([0; 16], plain.to_vec());
+        if self.protocol != 1 {
+            getrandom::fill(&mut iv).map_err(|error| Error::Key(format!("No random bytes: {error}")))?;
+        }
+        SoftwareAes256::new(&self.aes_key).encrypt_cbc(&iv, &mut bytes);
+        Ok(if self.protocol == 1 {
+            bytes
+        } else {
+            [&iv[..], &bytes].concat()
+        })
+    }
+
+    fn decrypt(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (iv, bytes) = if self.protocol == 1 {
+            ([0; 16], bytes)
+        } else {
+            let (iv, bytes) = bytes.split_first_chunk::<16>()?;
+            (*iv, bytes)
+        };
+        let mut bytes = bytes.to_vec();
+        (bytes.len() % 16 == 0).then_some(())?;
+        SoftwareAes256::new(&self.aes_key).decrypt_cbc(&iv, &mut bytes);
+        Some(bytes)
+    }
+
+    fn authenticate(&self, message: &[u8]) -> Vec<u8> {
+        let mut tag = [0; 32];
+        SoftwareHmac256::mac(&self.hmac_key, message, &mut tag);
+        tag[..if self.protocol == 1 { 16 } else { 32 }].to_vec()
+    }
+}
+
+/// HKDF-SHA-256 with a salt of zeros, as PIN protocol 2 derives its keys.
+fn key_of_protocol_two(secret: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
     let (mut extracted, mut key) = ([0; 32], [0; 32]);
     SoftwareHmac256::mac(&[0; 32], secret, &mut extracted);
-    SoftwareHmac256::mac(&extracted, b"CTAP2 AES key\x01", &mut key);
+    SoftwareHmac256::mac(&extracted, purpose, &mut key);
     key
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 pub mod catalogue;
 pub mod info;
+pub mod long_touch;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ use crate::faults::answer::{Outgoing, Spoiled};
 use crate::message::{Assembler, Cid, Message, Step, command_byte};
 use crate::report::{Authenticator, Report};
 
-pub use crate::faults::catalogue::{Effect, Fault, ForeignCid, Rewrite, When};
+pub use crate::faults::catalogue::{Effect, Fault, ForeignCid, Respond, Rewrite, When};
+pub use crate::faults::long_touch::LongTouch;
 
 /// Keys send keepalives about this often.
 const KEEPALIVE_GAP: Duration = Duration::from_millis(100);
@@ -211,6 +213,11 @@ impl State {
                 Effect::Unplug => next = Next::Unplug,
                 Effect::Status(status) => next = self.answer_now(request, command_byte::CBOR, &[*status]),
                 Effect::Answer(payload) => next = self.answer_now(request, request.command, payload),
+                Effect::Respond(respond) => {
+                    if let Some(answer) = respond.answer(&request.payload) {
+                        next = self.answer_now(request, command_byte::CBOR, &answer);
+                    }
+                }
                 Effect::Error(code) => next = self.answer_now(request, command_byte::ERROR, &[*code]),
                 Effect::Keepalives(status) => {
                     let keepalive = Message::new(request.cid, command_byte::KEEPALIVE, &[*status]);

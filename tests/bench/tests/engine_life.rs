@@ -65,6 +65,31 @@ fn a_wrong_pin_costs_a_retry_under_both_protocols() {
 }
 
 #[test]
+fn a_changed_pin_replaces_the_old_one_under_both_protocols() {
+    for (protocol, one) in [(1, true), (2, true), (2, false)] {
+        let key = VirtualKey::new(EngineConfig {
+            pin_protocol_one: one,
+            ..EngineConfig::default()
+        })
+        .unwrap();
+        key.power_on().unwrap();
+        let client = Client::connect(&key).unwrap();
+        assert_eq!(client.set_pin("482913").unwrap(), OK);
+        assert_eq!(client.change_pin(protocol, "000000", "739102").unwrap(), 0x31);
+        assert_eq!(client.pin_retries().unwrap(), 7);
+        assert_eq!(client.change_pin(protocol, "482913", "739102").unwrap(), OK);
+        assert_eq!(client.pin_retries().unwrap(), 8);
+        assert_eq!(client.pin_token(protocol, "482913").unwrap(), 0x31);
+        assert_eq!(client.pin_token(protocol, "739102").unwrap(), OK);
+        assert_eq!(
+            client.token_for(protocol, "739102", 0x20).unwrap().unwrap().len(),
+            32
+        );
+        assert_eq!(client.token_for(protocol, "482913", 0x20).unwrap(), Err(0x31));
+    }
+}
+
+#[test]
 fn counters_are_json() {
     let key = powered();
     Client::connect(&key).unwrap().info().unwrap();
@@ -173,6 +198,8 @@ fn knobs_show_in_get_info() {
         pin_protocol_one: false,
         min_pin_length: 8,
         always_uv: true,
+        enterprise_attestation: true,
+        max_credentials_in_list: Some(5),
         ..EngineConfig::default()
     };
     let key = VirtualKey::new(config).unwrap();
@@ -184,6 +211,12 @@ fn knobs_show_in_get_info() {
     assert_eq!(member(0x06), Some(Value::Array(vec![Value::from(2)])));
     assert_eq!(member(0x0d), Some(Value::from(8)));
     assert_eq!(client.option("alwaysUv").unwrap(), Some(true));
+    assert_eq!(client.option("ep").unwrap(), Some(false));
+    assert_eq!(member(0x07), Some(Value::from(5)));
+    let plain = powered();
+    let client = Client::connect(&plain).unwrap();
+    assert_eq!(client.option("alwaysUv").unwrap(), Some(false));
+    assert_eq!(client.option("ep").unwrap(), None);
     assert!(
         VirtualKey::new(EngineConfig {
             min_pin_length: 3,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bench::client::{Client, OK, member};
 use bench::command::Command;
-use bench::faults::{Effect, Fault, ForeignCid, Rewrite, When};
+use bench::faults::{Effect, Fault, ForeignCid, LongTouch, Rewrite, When};
 use bench::key::VirtualKey;
 use bench::message::{BROADCAST, Message, command_byte};
 use bench::report::{Authenticator, Report};
@@ -169,6 +169,78 @@ fn reset_can_be_voided_by_any_command_but_get_info() {
     assert_eq!(client.reset().unwrap(), 0x30);
     key.power_on().unwrap();
     assert_eq!(Client::connect(&key).unwrap().reset().unwrap(), OK);
+}
+
+/// authenticatorConfig 0x04 with a parameter of this many bytes; gives the status.
+fn enable_long_touch(client: &Client<'_>, tag: Option<usize>) -> u8 {
+    let mut members = vec![(Value::from(1), Value::from(4)), (Value::from(3), Value::from(2))];
+    members.extend(tag.map(|length| (Value::from(4), Value::Bytes(vec![7; length]))));
+    client.ctap(0x0d, Some(Value::Map(members))).unwrap().0
+}
+
+fn long_touch(client: &Client<'_>) -> Option<Value> {
+    member(&client.info().unwrap(), &Value::from(0x18))
+}
+
+#[test]
+fn a_long_touch_is_turned_on_by_who_has_a_token_and_off_by_a_reset() {
+    let feature = LongTouch::new(false);
+    let key = faulty(feature.faults());
+    let client = Client::connect(&key).unwrap();
+    assert_eq!(long_touch(&client), Some(Value::from(false)));
+    assert_eq!(client.set_pin("482913").unwrap(), OK);
+    assert_eq!(enable_long_touch(&client, None), 0x36);
+    assert_eq!(enable_long_touch(&client, Some(32)), 0x33, "no token was given");
+    assert!(client.token_for(2, "482913", 0x04).unwrap().is_ok());
+    assert_eq!(
+        enable_long_touch(&client, Some(32)),
+        0x33,
+        "a token for something else"
+    );
+    assert_eq!(client.token_for(2, "000000", 0x20).unwrap(), Err(0x31));
+    assert_eq!(
+        enable_long_touch(&client, Some(32)),
+        0x33,
+        "a wrong PIN gives no token"
+    );
+    assert!(client.token_for(2, "482913", 0x20).unwrap().is_ok());
+    key.power_on().unwrap();
+    let client = Client::connect(&key).unwrap();
+    assert_eq!(
+        enable_long_touch(&client, Some(32)),
+        0x33,
+        "tokens die with the power"
+    );
+    assert!(client.token_for(2, "482913", 0x20).unwrap().is_ok());
+    assert_eq!(enable_long_touch(&client, Some(16)), 0x33);
+    assert!(!feature.is_on());
+    assert_eq!(enable_long_touch(&client, Some(32)), OK);
+    assert!(feature.is_on());
+    key.power_on().unwrap();
+    let client = Client::connect(&key).unwrap();
+    assert_eq!(long_touch(&client), Some(Value::from(true)));
+    assert_eq!(client.reset().unwrap(), OK);
+    assert_eq!(long_touch(&client), Some(Value::from(false)));
+    assert_eq!(long_touch(&Client::connect(&powered()).unwrap()), None);
+}
+
+#[test]
+fn a_key_can_refuse_pins_by_rules_of_its_own() {
+    let key = faulty(Fault::pin_complexity_policy("https://pins.example", 2));
+    let client = Client::connect(&key).unwrap();
+    let info = client.info().unwrap();
+    assert_eq!(member(&info, &Value::from(0x1b)), Some(Value::from(true)));
+    assert_eq!(
+        member(&info, &Value::from(0x1c)),
+        Some(Value::Bytes(b"https://pins.example".to_vec()))
+    );
+    assert_eq!(client.set_pin("111111").unwrap(), 0x37);
+    assert_eq!(client.set_pin("123456").unwrap(), 0x37);
+    assert_eq!(client.set_pin("482913").unwrap(), OK);
+    key.set_faults(vec![Fault::refuse_pins(1)]);
+    assert_eq!(client.change_pin(2, "482913", "111111").unwrap(), 0x37);
+    assert_eq!(client.pin_token(2, "482913").unwrap(), OK);
+    assert_eq!(client.change_pin(2, "482913", "739102").unwrap(), OK);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The knobs of the bench's own key: which model it is and how it behaves.
 
 use opensk::api::customization::{CustomizationImpl, DEFAULT_CUSTOMIZATION};
+use opensk::ctap::data_formats::EnterpriseAttestationMode;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ pub const BENCH_AAGUID: Aaguid = *b"glasskey bench 1";
 /// How one key differs from the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a knob of the model")]
 pub struct EngineConfig {
     /// The model.
     #[serde(with = "hex::text")]
@@ -28,6 +30,11 @@ pub struct EngineConfig {
     pub min_pin_length: u8,
     /// Whether user verification cannot be switched off.
     pub always_uv: bool,
+    /// Whether enterprise attestation can be switched on (option `ep`, off at first and after a reset).
+    pub enterprise_attestation: bool,
+    /// How many credential ids a list may hold; without, the key does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_credentials_in_list: Option<usize>,
     /// Wrong PINs until the key is blocked, 1 to 8.
     pub max_pin_retries: u8,
     /// Room for discoverable credentials.
@@ -48,6 +55,8 @@ impl Default for EngineConfig {
             pin_protocol_one: true,
             min_pin_length: 4,
             always_uv: false,
+            enterprise_attestation: false,
+            max_credentials_in_list: None,
             max_pin_retries: 8,
             max_resident_keys: 150,
             max_message: DEFAULT_CUSTOMIZATION.max_msg_size,
@@ -70,6 +79,10 @@ impl EngineConfig {
                 "The number of PIN retries is 1 to 8.",
             ),
             (
+                self.max_credentials_in_list != Some(0),
+                "A list holds at least one credential id.",
+            ),
+            (
                 (1..=300).contains(&self.max_resident_keys),
                 "There is room for 1 to 300 discoverable credentials.",
             ),
@@ -89,6 +102,10 @@ impl EngineConfig {
             allows_pin_protocol_v1: self.pin_protocol_one,
             default_min_pin_length: self.min_pin_length,
             enforce_always_uv: self.always_uv,
+            enterprise_attestation_mode: self
+                .enterprise_attestation
+                .then_some(EnterpriseAttestationMode::PlatformManaged),
+            max_credential_count_in_list: self.max_credentials_in_list,
             max_pin_retries: self.max_pin_retries,
             max_supported_resident_keys: self.max_resident_keys,
             max_msg_size: self.max_message,

@@ -21,6 +21,10 @@ pub enum When {
     CtapExcept(Vec<Command>),
     /// clientPIN with this subcommand.
     PinSubCommand(u8),
+    /// authenticatorConfig with this subcommand.
+    ConfigSubCommand(u8),
+    /// Requests that any of these strikes.
+    AnyOf(Vec<When>),
     /// The request with this number since power-up, counted from 1.
     Step(u32),
     /// The request with this number and all later ones.
@@ -58,6 +62,29 @@ impl Rewrite {
 impl fmt::Debug for Rewrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Rewrite")
+    }
+}
+
+/// An answer made from the request's payload, command number and CBOR; `None` lets the key answer.
+#[derive(Clone)]
+pub struct Respond(Arc<Response>);
+
+type Response = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
+
+impl Respond {
+    /// Wraps a function.
+    pub fn new(respond: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(respond))
+    }
+
+    pub(super) fn answer(&self, request: &[u8]) -> Option<Vec<u8>> {
+        (self.0)(request)
+    }
+}
+
+impl fmt::Debug for Respond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Respond")
     }
 }
 
@@ -104,6 +131,8 @@ pub enum Effect {
     StatusAfterwards(u8),
     /// These bytes as the answer's payload, status included; the request never reaches the key.
     Answer(Vec<u8>),
+    /// The wrapper answers instead of the key where it wants to.
+    Respond(Respond),
     /// The answer's payload is cut to this length.
     Cut(usize),
     /// These bytes follow the answer's payload.
@@ -187,6 +216,34 @@ impl Fault {
         )
     }
 
+    /// Refuses the next PINs that are to be set or changed, as keys with rules for PINs do (0x37).
+    ///
+    /// Strikes before the key has seen the PIN: even a wrong current PIN costs no attempt then.
+    #[must_use]
+    pub fn refuse_pins(times: u32) -> Self {
+        const SET: u8 = 0x03;
+        const CHANGE: u8 = 0x04;
+        const PIN_POLICY_VIOLATION: u8 = 0x37;
+        let new_pin = When::AnyOf(vec![When::PinSubCommand(SET), When::PinSubCommand(CHANGE)]);
+        Self::new(new_pin, Effect::Status(PIN_POLICY_VIOLATION)).times(times)
+    }
+
+    /// Announces rules for PINs and where they can be read, and refuses the next PINs.
+    #[must_use]
+    pub fn pin_complexity_policy(url: &str, refusals: u32) -> Vec<Self> {
+        let edit = InfoEdit {
+            set: vec![
+                (0x1b, Value::from(true)),
+                (0x1c, Value::Bytes(url.as_bytes().to_vec())),
+            ],
+            ..InfoEdit::default()
+        };
+        vec![
+            Self::new(When::On(Command::GET_INFO), Effect::Info(edit)),
+            Self::refuse_pins(refusals),
+        ]
+    }
+
     /// Makes a key look and behave like one of CTAP 2.0.
     #[must_use]
     pub fn ctap_2_0() -> Vec<Self> {
@@ -234,20 +291,38 @@ impl When {
             Self::Always => true,
             Self::On(wanted) => command == *wanted,
             Self::CtapExcept(spared) => matches!(command, Command::Cbor(_)) && !spared.contains(&command),
-            Self::PinSubCommand(wanted) => pin_subcommand(request) == Some(*wanted),
+            Self::PinSubCommand(wanted) => member_of(request, 0x06, 2) == Some(*wanted),
+            Self::ConfigSubCommand(wanted) => member_of(request, 0x0d, 1) == Some(*wanted),
+            Self::AnyOf(any) => any.iter().any(|when| when.matches(step, request)),
             Self::Step(wanted) => step == *wanted,
             Self::FromStep(wanted) => step >= *wanted,
         }
     }
 }
 
-fn pin_subcommand(request: &Message) -> Option<u8> {
-    if request.command != command_byte::CBOR || request.payload.first() != Some(&0x06) {
+/// A small number in a request of one CTAP command.
+fn member_of(request: &Message, command: u8, key: i64) -> Option<u8> {
+    if request.command != command_byte::CBOR {
         return None;
     }
-    let Value::Map(members) = ciborium::from_reader(&request.payload[1..]).ok()? else {
+    number(&request.payload, command, key)
+}
+
+/// The same from a request's payload.
+pub(super) fn number(payload: &[u8], command: u8, key: i64) -> Option<u8> {
+    member(payload, command, key)?
+        .into_integer()
+        .ok()?
+        .try_into()
+        .ok()
+}
+
+/// A member of a request's map.
+pub(super) fn member(payload: &[u8], command: u8, key: i64) -> Option<Value> {
+    let (_, map) = payload.split_first().filter(|(first, _)| **first == command)?;
+    let Value::Map(members) = ciborium::from_reader(map).ok()? else {
         return None;
     };
-    let (_, value) = members.into_iter().find(|(key, _)| *key == Value::from(2))?;
-    value.into_integer().ok()?.try_into().ok()
+    let (_, value) = members.into_iter().find(|(name, _)| *name == Value::from(key))?;
+    Some(value)
 }
