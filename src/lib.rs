@@ -10,7 +10,7 @@
 //! |---|---|
 //! | command line | [`cli`]: arguments to typed requests, errors to text and exit codes |
 //! | station, whole | [`appliance`]: process 1, its self-test; [`ceremony`]: the state machine and its driver |
-//! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs |
+//! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
 //! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`worker`]: child processes |
 //! | core | [`id`]: newtypes for all that is printed or typed; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
@@ -48,6 +48,8 @@ pub mod paper;
 pub mod pin;
 #[cfg(feature = "station")]
 pub mod printer;
+#[cfg(feature = "station")]
+pub mod vault;
 
 // Companion: the online mode.
 #[cfg(feature = "companion")]

@@ -1,14 +1,26 @@
 //! The officer's stick: plan in, transcript and manifest out; every write is synced and read back.
 //!
-//! [`Stick`] is a directory with rules; [`mount`] puts a USB stick there, on the image only.
+//! [`Stick`] is a directory with rules; [`mount`] puts a USB stick there, on the image only. What must outlive a
+//! power cut is kept twice: [`mirror`] for text that grows, [`slots`] for records that are replaced. [`resume`] finds
+//! ceremonies on a stick and tells whether the stick that was put back is the same one.
 
+mod disk;
+mod error;
+pub mod mirror;
 pub mod mount;
+pub mod resume;
+pub mod slots;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
+use std::path::PathBuf;
 
 use crate::id::CeremonyId;
+
+use disk::sync_folder;
+use error::State;
+
+pub use error::MediaError;
 
 /// Name of the plan on the stick.
 pub const PLAN: &str = "plan.toml";
@@ -16,51 +28,10 @@ pub const PLAN: &str = "plan.toml";
 const MAX_PLAN: u64 = 1 << 20;
 /// Name of the transcript in the ceremony's folder.
 pub const TRANSCRIPT: &str = "transcript.jsonl";
+/// What the name of a ceremony's folder begins with.
+const FOLDER: &str = "ceremony-";
 /// Name of the manifest in the ceremony's folder.
 pub const MANIFEST: &str = "manifest.age";
-
-/// Why the stick cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaError {
-    /// No stick has a plan.
-    #[error("No stick with a file `{PLAN}` was found.")]
-    NoStick,
-    /// More than one has.
-    #[error("{0} sticks have a file `{PLAN}`.")]
-    SeveralSticks(usize),
-    /// Reading or writing failed.
-    #[error("{what} failed: {source}.")]
-    Io {
-        /// What was tried, as the start of a sentence.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file is larger than it can sensibly be.
-    #[error("`{0}` is too large.")]
-    TooLarge(String),
-    /// What was read back is not what was written.
-    #[error("`{0}` was written, but something else was read back: the stick is faulty.")]
-    ReadBack(String),
-    /// What is mounted is not the stick: writing there would go to memory and be lost.
-    #[error("The stick is not mounted where it should be.")]
-    NotMounted,
-}
-
-impl MediaError {
-    /// What to do now.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::NoStick => "Put in a FAT-formatted USB stick with the plan in its top folder.",
-            Self::SeveralSticks(_) => "Take out all but one.",
-            Self::TooLarge(_) => "Check that this is the right stick.",
-            Self::Io { .. } | Self::ReadBack(_) | Self::NotMounted => {
-                "Take the stick out and put it back, or use another one that is not write-protected."
-            }
-        }
-    }
-}
 
 /// A directory that stands for the officer's stick.
 pub struct Stick {
@@ -90,10 +61,7 @@ impl Stick {
 
     /// Reads the plan's text.
     pub fn read_plan(&self) -> Result<String, MediaError> {
-        let failed = |source| MediaError::Io {
-            what: format!("Reading `{PLAN}`"),
-            source,
-        };
+        let failed = |source| MediaError::from_io(format!("Reading `{PLAN}`"), source, self.state());
         let mut text = String::new();
         let file = File::open(self.root.join(PLAN)).map_err(failed)?;
         file.take(MAX_PLAN + 1)
@@ -109,27 +77,35 @@ impl Stick {
     /// Makes the folder of a ceremony; it must be new.
     pub fn create_folder(&mut self, ceremony: &CeremonyId) -> Result<Folder, MediaError> {
         self.check_mounted()?;
-        let path = self.root.join(format!("ceremony-{ceremony}"));
-        let failed = |source| MediaError::Io {
-            what: "Making the ceremony's folder on the stick".into(),
-            source,
-        };
-        fs::create_dir(&path).map_err(failed)?;
+        let folder = self.folder(ceremony);
+        let what = "Making the ceremony's folder on the stick";
+        let failed = |source| MediaError::from_io(what, source, self.state());
+        fs::create_dir(&folder.path).map_err(failed)?;
         sync_folder(&self.root).map_err(failed)?;
-        Ok(Folder { path })
+        Ok(folder)
     }
 
     /// The folder of a ceremony that has begun; made when it is not there.
     pub fn open_folder(&mut self, ceremony: &CeremonyId) -> Result<Folder, MediaError> {
-        let path = self.root.join(format!("ceremony-{ceremony}"));
-        if path.is_dir() {
-            Ok(Folder { path })
+        let folder = self.folder(ceremony);
+        if folder.path.is_dir() {
+            Ok(folder)
         } else {
             self.create_folder(ceremony)
         }
     }
 
-    /// Looks for the stick anew after it was taken out.
+    /// Where the folder of a ceremony is, or would be.
+    fn folder(&self, ceremony: &CeremonyId) -> Folder {
+        Folder {
+            path: self.root.join(format!("{FOLDER}{ceremony}")),
+            place: self.mounted.as_ref().map(mount::Mounted::place),
+        }
+    }
+
+    /// Looks for the stick anew after it was taken out; takes any stick with a plan.
+    ///
+    /// [`Stick::take_up`] also says whether it is the same one.
     pub fn reopen(&mut self) -> Result<(), MediaError> {
         match &mut self.mounted {
             Some(mounted) => mounted.find_again(),
@@ -138,6 +114,8 @@ impl Stick {
     }
 
     /// Writes caches out and reads files back from the medium, comparing each with what it should hold.
+    ///
+    /// The stick is read-only afterwards. [`Stick::prove`] does the same and makes it writable again.
     pub fn read_back(&mut self, files: &[(PathBuf, Vec<u8>)]) -> Result<(), MediaError> {
         if let Some(mounted) = &mut self.mounted {
             mounted.remount_read_only()?;
@@ -147,15 +125,30 @@ impl Stick {
                 .file_name()
                 .map(|n| n.to_string_lossy().into_owned())
                 .unwrap_or_default();
-            let read = fs::read(path).map_err(|source| MediaError::Io {
-                what: format!("Reading `{name}` back"),
-                source,
+            // One byte more than expected is enough to see that there is more.
+            let read = disk::read(path, expected.len() as u64 + 1).map_err(|source| {
+                MediaError::from_io(format!("Reading `{name}` back"), source, self.state())
             })?;
-            if read != *expected {
+            if read.as_ref() != Some(expected) {
                 return Err(MediaError::ReadBack(name));
             }
         }
         Ok(())
+    }
+
+    /// Proves that the medium holds these files: sync, unmount, mount read-only, compare, mount writable.
+    ///
+    /// No file on the stick may be open. When unmounting is impossible this is [`MediaError::Busy`], never a
+    /// comparison with memory. The stick is writable again even when a file was not what it should be. On FAT
+    /// each mount walks the file allocation table once: a fraction of a second on a large stick.
+    pub fn prove(&mut self, files: &[(PathBuf, Vec<u8>)]) -> Result<(), MediaError> {
+        let compared = self.read_back(files);
+        let writable = match &mut self.mounted {
+            // After `Busy` the old mount still stands, writable.
+            Some(mounted) if !matches!(compared, Err(MediaError::Busy)) => mounted.remount_writable(),
+            _ => Ok(()),
+        };
+        compared.and(writable)
     }
 
     /// Makes the stick writable again, after a read-back that failed.
@@ -168,12 +161,21 @@ impl Stick {
     fn check_mounted(&self) -> Result<(), MediaError> {
         self.mounted.as_ref().map_or(Ok(()), mount::Mounted::check)
     }
+
+    fn state(&self) -> State {
+        self.mounted
+            .as_ref()
+            .map(|m| m.place().state())
+            .unwrap_or_default()
+    }
 }
 
 /// The folder of one ceremony on the stick.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+    /// The mount it is in; `None` for a plain directory.
+    place: Option<mount::Place>,
 }
 
 impl Folder {
@@ -183,12 +185,27 @@ impl Folder {
         self.path.join(name)
     }
 
+    /// Its own name, which holds the ceremony's id.
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Makes sure that writes reach the stick and not memory.
+    fn check(&self) -> Result<(), MediaError> {
+        self.place.as_ref().map_or(Ok(()), mount::Place::check)
+    }
+
+    /// Sorts an error by what is to be done about it.
+    fn failed(&self, what: impl Into<String>, source: std::io::Error) -> MediaError {
+        let state = self.place.as_ref().map(mount::Place::state);
+        MediaError::from_io(what, source, state.unwrap_or_default())
+    }
+
     /// Appends to a file and waits until the medium has it.
     pub fn append(&self, name: &str, bytes: &[u8]) -> Result<(), MediaError> {
-        let failed = |source| MediaError::Io {
-            what: format!("Writing `{name}`"),
-            source,
-        };
+        self.check()?;
+        let failed = |source| self.failed(format!("Writing `{name}`"), source);
         let path = self.file(name);
         let is_new = !path.exists();
         let mut file = OpenOptions::new()
@@ -207,28 +224,15 @@ impl Folder {
 
     /// Writes a whole file and waits until the medium has it; an older one of that name is replaced.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), MediaError> {
-        let failed = |source| MediaError::Io {
-            what: format!("Writing `{name}`"),
-            source,
-        };
-        let mut file = File::create(self.file(name)).map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        sync_folder(&self.path).map_err(failed)
+        self.check()?;
+        disk::write(&self.file(name), bytes)
+            .map_err(|source| self.failed(format!("Writing `{name}`"), source))
     }
 
     /// Reads a whole file.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, MediaError> {
-        fs::read(self.file(name)).map_err(|source| MediaError::Io {
-            what: format!("Reading `{name}`"),
-            source,
-        })
+        fs::read(self.file(name)).map_err(|source| self.failed(format!("Reading `{name}`"), source))
     }
-}
-
-/// A new name in a folder is safe only when the folder itself is written.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub(crate) fn run(task: &str) -> ExitCode {
         crate::manifest::seal::TASK => crate::worker::child::serve(Box::new(crate::manifest::seal::work)),
         #[cfg(feature = "station")]
         "print" => crate::worker::child::serve(Box::new(crate::printer::child::work)),
+        #[cfg(feature = "station")]
+        crate::vault::child::TASK => crate::worker::child::serve(Box::new(crate::vault::child::work)),
         _ => ExitCode::from(2),
     }
 }

@@ -102,13 +102,13 @@ pub fn seal(jws: &Secret<Vec<u8>>, recipients: &[String]) -> Result<Vec<u8>, Str
         .map(|r| r.parse().map_err(str::to_owned))
         .collect::<Result<_, _>>()?;
     if recipients.is_empty() {
-        return Err("a manifest needs at least one recipient".into());
+        return Err("encrypting needs at least one recipient".into());
     }
     let all = AllRecipients {
         recipients,
         length: jws.expose().len(),
     };
-    let failed = |error: &dyn std::fmt::Display| format!("encrypting the manifest failed: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("encrypting failed: {error}");
     let encryptor =
         Encryptor::with_recipients(std::iter::once(&all as &dyn age::Recipient)).map_err(|e| failed(&e))?;
     let mut file = Vec::new();

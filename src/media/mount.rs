@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 
+use super::error::State;
 use super::{MediaError, PLAN};
 
 /// `statfs` type of FAT (linux/magic.h, MSDOS_SUPER_MAGIC).
@@ -25,6 +26,58 @@ const OPTIONS: &CStr = c"utf8,flush";
 pub struct Mounted {
     device: PathBuf,
     path: PathBuf,
+}
+
+/// What is mounted where, for those who hold files on the stick and not the stick.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    device: PathBuf,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Makes sure that the path is the stick: after a failed mount, writes would silently go to memory.
+    pub(super) fn check(&self) -> Result<(), MediaError> {
+        let device_of = |path: &Path| fs::metadata(path).map(|m| m.dev());
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        let is_fat = rustix::fs::statfs(&self.path).is_ok_and(|s| s.f_type == FAT);
+        match (device_of(&self.path), device_of(parent)) {
+            (Ok(own), Ok(above)) if own != above && is_fat => Ok(()),
+            _ => Err(MediaError::NotMounted),
+        }
+    }
+
+    /// Asks the kernel whether the device is still there and whether it takes writes.
+    pub(super) fn state(&self) -> State {
+        let Some(name) = self.device.file_name() else {
+            return State::default();
+        };
+        let class = Path::new("/sys/class/block").join(name);
+        let Ok(own) = fs::canonicalize(&class) else {
+            return State {
+                present: Some(false),
+                locked: None,
+            };
+        };
+        let text = |path: PathBuf| fs::read_to_string(path).map(|t| t.trim().to_owned());
+        // The same name can be another stick by now; the mount keeps the number of the old one.
+        let mounted = fs::metadata(&self.path).map(|m| {
+            let number = m.dev();
+            format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number))
+        });
+        let is_same = match (text(own.join("dev")), mounted) {
+            (Ok(number), Ok(mounted)) => Some(number == mounted),
+            _ => None,
+        };
+        let locked = [own.join("ro"), own.join("../ro")]
+            .into_iter()
+            .filter_map(|path| text(path).ok())
+            .fold(None, |locked, value| Some(locked == Some(true) || value == "1"));
+        State {
+            present: is_same,
+            locked,
+        }
+    }
 }
 
 /// Looks through the USB sticks for the one with a plan and mounts it read-only at `path`.
@@ -75,9 +128,13 @@ fn is_usb_bus(name: &std::ffi::OsStr) -> bool {
 
 impl Mounted {
     fn new(device: &Path, path: &Path) -> Result<Self, MediaError> {
-        let failed = |source: io::Error| MediaError::Io {
-            what: format!("Opening the stick {}", device.display()),
-            source,
+        let place = Place {
+            device: device.to_owned(),
+            path: path.to_owned(),
+        };
+        let failed = |source: io::Error| {
+            let what = format!("Opening the stick {}", device.display());
+            MediaError::from_io(what, source, place.state())
         };
         fs::create_dir_all(path).map_err(failed)?;
         let until = Instant::now() + Duration::from_secs(2);
@@ -107,12 +164,14 @@ impl Mounted {
 
     /// Makes sure that the path is the stick: after a failed mount, writes would silently go to memory.
     pub fn check(&self) -> Result<(), MediaError> {
-        let device_of = |path: &Path| fs::metadata(path).map(|m| m.dev());
-        let parent = self.path.parent().unwrap_or(Path::new("/"));
-        let is_fat = rustix::fs::statfs(&self.path).is_ok_and(|s| s.f_type == FAT);
-        match (device_of(&self.path), device_of(parent)) {
-            (Ok(own), Ok(above)) if own != above && is_fat => Ok(()),
-            _ => Err(MediaError::NotMounted),
+        self.place().check()
+    }
+
+    /// What is mounted where.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            device: self.device.clone(),
+            path: self.path.clone(),
         }
     }
 
@@ -129,20 +188,17 @@ impl Mounted {
 
     /// Allows writing.
     pub fn remount_writable(&mut self) -> Result<(), MediaError> {
-        mount_remount(&self.path, SAFE, OPTIONS).map_err(|error| MediaError::Io {
-            what: "Making the stick writable".into(),
-            source: error.into(),
-        })?;
+        mount_remount(&self.path, SAFE, OPTIONS)
+            .map_err(|error| self.failed("Making the stick writable", error))?;
         self.check()
     }
 
     /// Writes everything out and mounts the medium afresh, so that reads do not come from memory.
+    ///
+    /// [`MediaError::Busy`] when a file is open: then nothing was read back, and the old mount stays.
     pub fn remount_read_only(&mut self) -> Result<(), MediaError> {
-        let failed = |error: Errno| MediaError::Io {
-            what: "Writing the stick out".into(),
-            source: error.into(),
-        };
-        unmount(&self.path, UnmountFlags::empty()).map_err(failed)?;
+        let what = "Writing the stick out";
+        unmount(&self.path, UnmountFlags::empty()).map_err(|error| self.failed(what, error))?;
         mount(
             &self.device,
             &self.path,
@@ -150,8 +206,12 @@ impl Mounted {
             SAFE | MountFlags::RDONLY,
             OPTIONS,
         )
-        .map_err(failed)?;
+        .map_err(|error| self.failed(what, error))?;
         self.check()
+    }
+
+    fn failed(&self, what: &str, error: Errno) -> MediaError {
+        MediaError::from_io(what, error.into(), self.place().state())
     }
 }
 

@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("paper", &["id", "secret"]),
     ("printer", &["paper", "secret", "worker"]),
     ("media", &["id"]),
+    ("vault", &["blob", "manifest", "secret", "worker"]),
     ("ceremony::event", &["id"]),
     ("ceremony::effect", &["ceremony::event", "id", "transcript"]),
     ("ceremony::slips", &["id"]),
@@ -58,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "printer",
             "secret",
             "transcript",
+            "vault",
         ],
     ),
     (
@@ -74,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "printer",
             "secret",
             "transcript",
+            "vault",
             "worker",
         ],
     ),
@@ -97,7 +100,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &["id", "secret"]),
     // Command line
     ("cli::plan", &["cli", "plan"]),
-    ("cli::worker", &["key", "manifest", "printer", "worker"]),
+    ("cli::worker", &["key", "manifest", "printer", "vault", "worker"]),
     (
         "cli::station",
         &["appliance", "cli", "console", "media", "plan", "worker"],
@@ -152,7 +155,7 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("hidapi", "", &["key"]),
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),
-    ("age", "", &["manifest::seal"]),
+    ("age", "", &["manifest::seal", "vault::child"]),
 ];
 
 /// What the state machine may not touch of the system.
