@@ -113,18 +113,18 @@ mod tests {
         }
     }
 
-    /// The shortest PINs lose the largest part; every seventh of them is counted.
+    /// The shortest PINs lose the largest part; every 17th of them is counted, a prime that no repetition is a multiple of.
     #[test]
     fn hardly_anything_is_left_out_of_the_shortest_pins() {
         let mut pin = String::with_capacity(6);
         let mut trivial = 0;
-        for number in (0..1_000_000_u32).step_by(7) {
+        for number in (0..1_000_000_u32).step_by(17) {
             pin.clear();
             std::fmt::Write::write_fmt(&mut pin, format_args!("{number:06}")).unwrap();
             trivial += u32::from(is_trivial(&pin));
         }
-        // Palindromes alone are one in a thousand.
-        assert!((142..=357).contains(&trivial), "{trivial}");
+        // 1 in 500 are palindromes or a block repeated; 3 in 1000 would be more than the rules say.
+        assert!((100..=176).contains(&trivial), "{trivial}");
     }
 
     proptest! {
