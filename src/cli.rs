@@ -25,7 +25,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Checks ceremony plans.
+    /// Writes, checks and shows ceremony plans.
     #[command(subcommand)]
     Plan(plan::Command),
     /// Holds a ceremony on an ordinary Linux machine, for rehearsals; the image does it by itself.

@@ -99,7 +99,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tenant", &["graph", "id", "inventory", "secret"]),
     ("sandbox", &["id", "secret"]),
     // Command line
-    ("cli::plan", &["cli", "plan"]),
+    ("cli::plan", &["cli", "manifest", "plan"]),
     ("cli::worker", &["key", "manifest", "printer", "vault", "worker"]),
     (
         "cli::station",
@@ -152,6 +152,7 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("axum", "", &["sandbox"]),
     ("tokio", "", &["sandbox"]),
     ("webauthn_rs_core", "", &["sandbox"]),
+    ("csv", "", &["plan::rows"]),
     ("hidapi", "", &["key"]),
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),
