@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::assertion::{Assertion, Checked, CredentialQuery};
+use super::attestation::{self, Raw};
+use super::auth_data::{AuthData, USER_PRESENT, USER_VERIFIED};
 use super::credential::{Credential, NewCredential, UserEntity};
 use super::error::KeyError;
 use super::info::{EDDSA, ES256};
@@ -69,6 +71,54 @@ pub(super) fn query(identity: &IdentityCredential, challenge: Blob) -> Credentia
         credential_id: identity.credential_id.clone(),
         client_data: challenge,
     }
+}
+
+/// Checks again, from its bytes alone, what is said of an identity credential; the error is a clause.
+///
+/// It was checked when it was made. An auditor asks whether what was written down is what the key signed.
+pub fn check_again(identity: &IdentityCredential) -> Result<(), String> {
+    let data = AuthData::parse(identity.auth_data.as_slice())?;
+    let attested = data
+        .attested
+        .as_ref()
+        .ok_or("its authenticator data holds no credential")?;
+    if identity.rp_id != RP_ID || !data.is_for(RP_ID) {
+        return Err("the credential is for another relying party".into());
+    }
+    if !data.has(USER_PRESENT | USER_VERIFIED) {
+        return Err("the key made the credential without touch or PIN".into());
+    }
+    if attested.credential_id != identity.credential_id.as_slice()
+        || attested.cose_key != identity.public_key.as_slice()
+        || attested.public_key.algorithm() != identity.algorithm
+    {
+        return Err("credential id or public key are not those that the key wrote".into());
+    }
+    if attested.aaguid != identity.aaguid {
+        return Err("the model number is not the one that the key wrote".into());
+    }
+    let said = &identity.attestation;
+    let x5c: Vec<Vec<u8>> = said.x5c.iter().map(|c| c.as_slice().to_vec()).collect();
+    let raw = Raw {
+        format: &said.format,
+        algorithm: said.algorithm,
+        signature: said.signature.as_slice(),
+        x5c: &x5c,
+    };
+    let hash = said.client_data_hash.as_slice();
+    let found = attestation::check(&raw, identity.auth_data.as_slice(), hash, attested);
+    if found.verified != said.verified {
+        return Err(format!(
+            "its attestation was noted as {}; it is not so: {}",
+            if said.verified { "verified" } else { "not verified" },
+            found.note
+        ));
+    }
+    let thumbprints = (&found.thumbprint_sha1, &found.thumbprint_sha256);
+    if thumbprints != (&said.thumbprint_sha1, &said.thumbprint_sha256) {
+        return Err("the certificate's thumbprints are not those that were noted".into());
+    }
+    Ok(())
 }
 
 /// Checks the answer to [`query`].
