@@ -143,6 +143,9 @@ impl Watch {
         if stage == Stage::Ended && touches_keys(&line.entry) {
             self.find(number, "a key is worked on after the ceremony ended");
         }
+        if stage == Stage::Paused && touches_keys(&line.entry) {
+            self.find(number, "a key is worked on during a pause");
+        }
         match &line.entry {
             Entry::Started { people, .. } => self.people = people.iter().map(|p| p.name.clone()).collect(),
             Entry::Planned { label, account, .. } => {
