@@ -11,6 +11,8 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::manifest::HeadDigest;
+
 pub use entry::{Act, Entry, ExceptionKind, Text};
 pub use reading::{ReadLine, Reading};
 pub use tally::Tally;
@@ -82,6 +84,13 @@ impl Transcript {
         &self.head
     }
 
+    /// The same, as it is printed.
+    #[must_use]
+    pub fn head_digest(&self) -> HeadDigest {
+        // It is always 64 hexadecimal digits.
+        self.head.parse().unwrap_or(HeadDigest([0; 32]))
+    }
+
     /// Number of lines.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -148,6 +157,7 @@ mod tests {
             );
         }
         let (again, entries) = Transcript::verify(&all).unwrap();
+        assert_eq!(hex(&again.head_digest().0), again.head());
         assert_eq!((again, entries.len()), (transcript, 3));
         all
     }

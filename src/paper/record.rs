@@ -1,5 +1,6 @@
 //! The ceremony record: what officer and witness sign, and what an auditor compares with the files.
 
+mod course;
 mod flow;
 mod keys;
 mod people;
@@ -16,6 +17,8 @@ use super::LayoutError;
 use super::font::Style;
 use super::page::{Align, Page, PaperSize, at};
 use crate::id::{BagNumber, CeremonyId, KeyFingerprint, LabelId, SlipNumber};
+use crate::manifest::schema::PinCustody;
+use crate::manifest::{HeadDigest, RecordCode, StationFingerprint};
 
 /// Everything the record says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,15 +27,28 @@ pub struct RecordContent {
     pub paper: PaperSize,
     /// The ceremony.
     pub ceremony: CeremonyId,
+    /// Title from the plan.
+    pub title: String,
+    /// Which pass it is the record of.
+    pub pass: Pass,
     /// When it began and ended, UTC, as text.
     pub began: String,
     /// See `began`.
     pub ended: String,
     /// Whether it was a rehearsal, which every page then says.
-    #[serde(default)]
     pub rehearsal: bool,
-    /// Who took part, the officer first.
+    /// Whether it was broken off, which every page then says.
+    pub aborted: bool,
+    /// Where PINs are kept.
+    pub custody: PinCustody,
+    /// How PINs are drawn, as a sentence.
+    pub pin_policy: String,
+    /// Who takes part, the officer first; each of them signs.
     pub people: Vec<Person>,
+    /// Who sat at the station, in order.
+    pub sittings: Vec<Sitting>,
+    /// Pauses and power cuts, in order.
+    pub interruptions: Vec<Interruption>,
     /// The keys in the order of the ceremony.
     pub keys: Vec<KeyLine>,
     /// Slips that were printed.
@@ -47,14 +63,65 @@ pub struct RecordContent {
     pub keys_prepared: u32,
     /// Keys that were turned down.
     pub keys_rejected: u32,
-    /// Whatever did not go by the plan, one sentence each.
-    pub exceptions: Vec<String>,
-    /// SHA-256 of the transcript's last line, 64 hexadecimal digits.
-    pub transcript_head: String,
-    /// The station key's fingerprint, 64 hexadecimal digits.
-    pub station_fingerprint: String,
-    /// The same fingerprint in words.
-    pub station_words: String,
+    /// Whatever did not go by the plan.
+    pub exceptions: Vec<Exception>,
+    /// SHA-256 of the transcript's last line at this moment; lines that follow continue the chain.
+    pub transcript_head: HeadDigest,
+    /// The number of that line.
+    pub transcript_lines: u64,
+    /// Fingerprint of the station key that signs the manifest.
+    pub station: StationFingerprint,
+    /// Fingerprints of the station keys before a pause or a power cut, in order.
+    pub earlier_stations: Vec<StationFingerprint>,
+}
+
+/// Which part of a ceremony a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pass {
+    /// Keys are prepared: the only pass in custody `manifest` and `slip`.
+    Preparing,
+    /// Transport PINs are replaced by those on slips (custody `rotate`).
+    Sealing,
+}
+
+/// Officer and witness from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sitting {
+    /// Officer.
+    pub officer: String,
+    /// Witness.
+    pub witness: String,
+    /// From when, UTC, as text.
+    pub from: String,
+}
+
+/// A pause, or a power cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// When it stopped, UTC, as text.
+    pub stopped: String,
+    /// When it was taken up again, UTC, as text; none of a pause that this record ends with.
+    pub resumed: Option<String>,
+    /// True for a power cut or a crash.
+    pub cut: bool,
+    /// What was known of the key in hand.
+    pub found: String,
+}
+
+/// Something out of the ordinary, and the reason that a person typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// Running number from 1.
+    pub number: u32,
+    /// What kind of exception it is, such as `Slip voided`.
+    pub kind: String,
+    /// The key or slip concerned, as it is called; empty where there is none.
+    pub subject: String,
+    /// What happened.
+    pub what: String,
+    /// Why, as a person typed it; empty where nobody was asked.
+    pub reason: String,
 }
 
 /// Someone who took part.
@@ -92,13 +159,25 @@ pub struct KeyLine {
 }
 
 impl RecordContent {
+    /// What its QR code says.
+    #[must_use]
+    pub fn code(&self) -> RecordCode {
+        RecordCode {
+            ceremony: self.ceremony.clone(),
+            station: self.station,
+            head: self.transcript_head,
+        }
+    }
+
     /// Lays the record out on as many pages as it needs.
     pub fn pages(&self) -> Result<Vec<Page>, LayoutError> {
         let mut flow = Flow::new(self);
+        flow.policy()?;
         flow.people()?;
         flow.keys()?;
         flow.reconciliation()?;
         flow.exceptions()?;
+        flow.interruptions()?;
         flow.fingerprints()?;
         flow.signatures()?;
         let mut pages = flow.finish();
@@ -112,13 +191,11 @@ impl RecordContent {
     /// The head and foot that every page has.
     fn frame(&self, page: &mut Page, number: usize, total: usize) -> Result<(), LayoutError> {
         let (right, bottom) = (page.paper.width() - MARGIN, page.paper.height());
-        page.write(
-            at(MARGIN, 16.5),
-            Align::Left,
-            Style::sans(19.0),
-            "title",
-            "Ceremony record",
-        )?;
+        let title = match self.pass {
+            Pass::Preparing => "Ceremony record",
+            Pass::Sealing => "Ceremony record, second pass",
+        };
+        page.write(at(MARGIN, 16.5), Align::Left, Style::sans(19.0), "title", title)?;
         let id = Style::mono(19.0);
         page.write(
             at(right, 16.5),
@@ -138,9 +215,14 @@ impl RecordContent {
             "times of the ceremony",
             &times,
         )?;
-        if self.rehearsal {
-            let text = "REHEARSAL: not valid for any key in use";
-            page.write(at(right, 23.8), Align::Right, BODY, "caption", text)?;
+        let warning = match (self.rehearsal, self.aborted) {
+            (false, false) => None,
+            (true, false) => Some("REHEARSAL: not valid for any key in use"),
+            (false, true) => Some("BROKEN OFF: see the exceptions"),
+            (true, true) => Some("REHEARSAL, BROKEN OFF"),
+        };
+        if let Some(text) = warning {
+            page.write(at(right, 23.8), Align::Right, Style::sans(9.5), "caption", text)?;
         }
         let foot = format!("Ceremony {}, page {number} of {total}", self.ceremony);
         page.write(at(right, bottom - 8.5), Align::Right, CAPTION, "caption", &foot)?;

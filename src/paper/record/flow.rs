@@ -44,9 +44,9 @@ impl<'a> Flow<'a> {
         self.page.paper.width() - MARGIN
     }
 
-    /// Makes sure that `height` is free; opens a page otherwise.
+    /// Makes sure that `height` is free; opens a page otherwise, unless this one is empty.
     pub(super) fn need(&mut self, height: Millimetres) {
-        if self.y + height > self.page.paper.height() - BOTTOM {
+        if self.y > TOP && self.y + height > self.page.paper.height() - BOTTOM {
             let full = std::mem::replace(&mut self.page, Page::new(self.content.paper));
             self.pages.push(full);
             self.y = TOP;
@@ -60,14 +60,18 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    /// Text that may run on to the next page.
-    pub(super) fn flowing(&mut self, field: &str, text: &str) -> Result<(), LayoutError> {
-        let width = self.right() - MARGIN;
-        BODY.check(field, text)?;
-        for line in BODY.wrapped(text, width) {
+    /// Text that may run on to the next page, `indent` from the margin; nothing in it stops the record.
+    pub(super) fn flowing(
+        &mut self,
+        field: &str,
+        indent: Millimetres,
+        text: &str,
+    ) -> Result<(), LayoutError> {
+        let width = self.right() - MARGIN - indent;
+        for line in BODY.wrapped(&BODY.legible(text), width) {
             self.need(LEADING);
             self.page
-                .write(at(MARGIN, self.y + 3.2), Align::Left, BODY, field, &line)?;
+                .write(at(MARGIN + indent, self.y + 3.2), Align::Left, BODY, field, &line)?;
             self.y += LEADING;
         }
         Ok(())

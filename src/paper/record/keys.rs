@@ -68,6 +68,11 @@ impl Flow<'_> {
         );
         let key_bag = format!("Key     {}", text(key.key_bag.as_ref().map(ToString::to_string)));
         let aaguid: String = key.aaguid.chars().take(8).collect();
+        let model = if key.aaguid.is_empty() {
+            BODY.legible(&key.model)
+        } else {
+            BODY.legible(&format!("{} ({aaguid})", key.model))
+        };
         let (ids, name) = (Style::mono(8.0), Style::sans(9.0));
         let cells = [
             [
@@ -82,17 +87,14 @@ impl Flow<'_> {
                     text(key.fingerprint.as_ref().map(ToString::to_string)),
                 ),
             ],
-            [
-                (name, "account", key.account.clone()),
-                (BODY, "model", format!("{} ({aaguid})", key.model)),
-            ],
+            [(name, "account", key.account.clone()), (BODY, "model", model)],
             [
                 (ids, "bag number of the slip", slip),
                 (ids, "bag number of the key", key_bag),
             ],
             [
                 (name, "custodian", key.custodian.clone()),
-                (BODY, "outcome", key.outcome.clone()),
+                (BODY, "outcome", BODY.legible(&key.outcome)),
             ],
         ];
         let columns = self.columns();

@@ -1,5 +1,6 @@
 //! Who took part.
 
+use super::Sitting;
 use super::flow::{CAPTION, Flow, LEADING, MARGIN, SMALLEST};
 use crate::paper::LayoutError;
 use crate::paper::font::Style;
@@ -7,6 +8,7 @@ use crate::paper::page::at;
 
 impl Flow<'_> {
     pub(super) fn people(&mut self) -> Result<(), LayoutError> {
+        self.need(14.0);
         self.heading("People")?;
         for pair in self.content.people.chunks(2) {
             self.need(LEADING);
@@ -27,6 +29,15 @@ impl Flow<'_> {
                 )?;
             }
             self.y += LEADING + 0.4;
+        }
+        for sitting in &self.content.sittings {
+            let Sitting {
+                officer,
+                witness,
+                from,
+            } = sitting;
+            let text = format!("At the station from {from} UTC: {officer} as officer, {witness} as witness.");
+            self.flowing("who sat at the station", 0.0, &text)?;
         }
         self.y += 1.5;
         Ok(())

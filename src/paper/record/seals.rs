@@ -1,41 +1,51 @@
 //! The station key's fingerprint and the transcript head: in digits, in words and as a QR code.
 
-use super::flow::{CAPTION, Flow, MARGIN, SMALLEST};
+use super::flow::{CAPTION, Flow, LEADING, MARGIN, SMALLEST};
 use crate::paper::LayoutError;
 use crate::paper::font::Style;
-use crate::paper::page::{Align, at};
+use crate::paper::page::{Align, Millimetres, at};
 use crate::paper::qr::{Robustness, Symbol};
+
+/// Version 7 holds 178 characters in level M (ISO/IEC 18004, table 7); the code has 156.
+const VERSION: u8 = 7;
+/// 14 dots at 600 dpi, 7 at 300 dpi.
+const MODULE: Millimetres = 14.0 * 25.4 / 600.0;
+const ROW: Millimetres = 4.4;
+/// Words in a row: 24 make three rows.
+const COLUMNS: usize = 8;
 
 impl Flow<'_> {
     pub(super) fn fingerprints(&mut self) -> Result<(), LayoutError> {
         let content = self.content;
-        let station = hexadecimal("station key's fingerprint", &content.station_fingerprint)?;
-        let head = hexadecimal("transcript head", &content.transcript_head)?;
-        let words: Vec<&str> = content.station_words.split_whitespace().collect();
-        let rows = u8::try_from(words.len().div_ceil(6)).map_or(0.0, f32::from);
-        self.need(41.0 + 4.6 * rows);
+        let symbol =
+            Symbol::encode(&content.code().to_string(), VERSION, Robustness::Paper).ok_or_else(|| {
+                LayoutError::Code {
+                    field: "record's code".into(),
+                }
+            })?;
+        // Whoever signs sees on the same page what the signature is for.
+        let earlier = f32::from(u8::try_from(content.earlier_stations.len()).unwrap_or(u8::MAX));
+        self.need(80.0 + LEADING * earlier + self.signatures_height());
         self.heading("Station key and transcript")?;
-        let code = format!("GLASSKEY-STATION:1:{station}");
-        let symbol = Symbol::encode(&code, 4, Robustness::Paper).ok_or(LayoutError::Code {
-            field: "station key's fingerprint".into(),
-        })?;
-        // 16 dots at 600 dpi.
-        let module = 16.0 * 25.4 / 600.0;
-        let side = f32::from(symbol.side_with_quiet_zone()) * module;
-        let right = self.right();
+        let side = f32::from(symbol.side_with_quiet_zone()) * MODULE;
+        let (top, right) = (self.y, self.right());
+        // The quiet zone may reach over the margin.
         self.page
-            .modules(at(right - side + 2.4, self.y - 3.5), module, symbol);
+            .modules(at(right - side + 2.0, top - 5.0), MODULE, symbol);
         let width = right - side - MARGIN;
-        let mut y = self.y + 2.5;
+        let mut y = top + 2.5;
+        let station = content.station.to_string();
+        let head = content.transcript_head.to_string();
+        let line = format!(
+            "Transcript head (SHA-256): the digest of line {} of the transcript",
+            content.transcript_lines
+        );
         let blocks = [
             (
                 "Station key's fingerprint (SHA-256): the witness reads it aloud from the screen",
                 &station,
             ),
-            (
-                "Transcript head (SHA-256): the digest of the transcript's last line",
-                &head,
-            ),
+            (line.as_str(), &head),
         ];
         for (caption, digits) in blocks {
             self.page
@@ -48,59 +58,61 @@ impl Flow<'_> {
             }
             y += 5.2;
         }
-        let caption = "The station key's fingerprint in words";
+        self.y = (y - 2.0).max(top + side - 9.0);
+        self.words("The station key's fingerprint in words", &content.station.words())?;
+        self.words("The transcript head in words", &content.transcript_head.words())?;
+        self.earlier_stations()?;
+        self.y += 1.5;
+        Ok(())
+    }
+
+    fn earlier_stations(&mut self) -> Result<(), LayoutError> {
+        let stations = &self.content.earlier_stations;
+        if !stations.is_empty() {
+            let caption = "Station keys before an interruption; they signed nothing";
+            let y = self.y + 3.0;
+            self.page
+                .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;
+            self.y = y;
+        }
+        for station in stations {
+            self.need(LEADING);
+            let (place, style) = (at(MARGIN, self.y + 3.6), Style::mono(8.0));
+            self.page
+                .write(place, Align::Left, style, "fingerprint", &station.to_string())?;
+            self.y += LEADING;
+        }
+        Ok(())
+    }
+
+    fn words(&mut self, caption: &str, words: &str) -> Result<(), LayoutError> {
+        let mut y = self.y + 3.0;
         self.page
             .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;
-        let column = (right - MARGIN) / 6.0;
-        for row in words.chunks(6) {
-            y += 4.6;
+        let columns: Millimetres = 8.0;
+        let column = (self.right() - MARGIN) / columns;
+        let words: Vec<&str> = words.split_whitespace().collect();
+        for row in words.chunks(COLUMNS) {
+            y += ROW;
             let mut x = MARGIN;
             for word in row {
                 self.page.write_within(
                     at(x, y),
                     (column - 1.5, 7.0),
-                    Style::mono(10.0),
+                    Style::mono(9.5),
                     "fingerprint in words",
                     word,
                 )?;
                 x += column;
             }
         }
-        self.y = y + 3.5;
+        self.y = y + 2.0;
         Ok(())
-    }
-}
-
-/// 64 hexadecimal digits in upper case, or a refusal.
-fn hexadecimal(field: &str, text: &str) -> Result<String, LayoutError> {
-    let digits = text.to_ascii_uppercase();
-    if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        Ok(digits)
-    } else {
-        Err(LayoutError::Code {
-            field: field.to_owned(),
-        })
     }
 }
 
 /// 16 groups of 4 on two lines.
 fn grouped(digits: &str) -> Vec<String> {
-    let groups: Vec<&str> = (0..digits.len())
-        .step_by(4)
-        .map(|from| &digits[from..digits.len().min(from + 4)])
-        .collect();
+    let groups: Vec<&str> = digits.split(' ').collect();
     groups.chunks(8).map(|line| line.join(" ")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fingerprints_are_64_hexadecimal_digits_or_refused() {
-        assert_eq!(hexadecimal("x", &"ab".repeat(32)), Ok("AB".repeat(32)));
-        assert!(hexadecimal("x", &"ab".repeat(31)).is_err());
-        assert!(hexadecimal("x", &"xy".repeat(32)).is_err());
-        assert_eq!(grouped(&"AB".repeat(32)).join(" ").split(' ').count(), 16);
-    }
 }

@@ -1,7 +1,12 @@
 //! Reconciliation and exceptions.
 
-use super::flow::Flow;
+use super::Exception;
+use super::flow::{BODY, Flow, LEADING, MARGIN};
 use crate::paper::LayoutError;
+use crate::paper::page::{Align, Millimetres, at};
+
+/// Room for the number of an exception.
+const INDENT: Millimetres = 7.0;
 
 impl Flow<'_> {
     pub(super) fn reconciliation(&mut self) -> Result<(), LayoutError> {
@@ -29,8 +34,8 @@ impl Flow<'_> {
             content.keys_rejected,
             verdict(keys_agree)
         );
-        self.flowing("reconciliation", &slips)?;
-        self.flowing("reconciliation", &keys)?;
+        self.flowing("reconciliation", 0.0, &slips)?;
+        self.flowing("reconciliation", 0.0, &keys)?;
         self.y += 1.5;
         Ok(())
     }
@@ -39,12 +44,34 @@ impl Flow<'_> {
         self.need(14.0);
         self.heading("Exceptions")?;
         if self.content.exceptions.is_empty() {
-            self.flowing("exceptions", "None.")?;
+            self.flowing("exceptions", 0.0, "None.")?;
         }
-        for (index, exception) in self.content.exceptions.iter().enumerate() {
-            self.flowing("exceptions", &format!("{}. {exception}", index + 1))?;
+        for exception in &self.content.exceptions {
+            self.exception(exception)?;
         }
         self.y += 1.5;
+        Ok(())
+    }
+
+    /// Its number stands alone at the margin; what happened and the reason stay together.
+    fn exception(&mut self, exception: &Exception) -> Result<(), LayoutError> {
+        self.need(2.0 * LEADING);
+        let number = format!("{}.", exception.number);
+        self.page
+            .write(at(MARGIN, self.y + 3.2), Align::Left, BODY, "exceptions", &number)?;
+        let about = match exception.subject.as_str() {
+            "" => exception.kind.clone(),
+            subject => format!("{}, {subject}", exception.kind),
+        };
+        let text = format!("{about}: {}", exception.what);
+        self.flowing("exceptions", INDENT, &text)?;
+        if !exception.reason.is_empty() {
+            self.flowing(
+                "exceptions",
+                INDENT,
+                &format!("Reason given: {}", exception.reason),
+            )?;
+        }
         Ok(())
     }
 }

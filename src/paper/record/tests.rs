@@ -9,7 +9,8 @@ prop_compose! {
         letter: bool,
         people in proptest::collection::vec("[A-Za-zäß ]{0,40}", 0..9),
         keys in proptest::collection::vec(("[a-zW.@-]{1,64}", "[A-Za-z :,W]{0,90}"), 0..25),
-        exceptions in proptest::collection::vec("[A-Za-z0-9 .,]{0,300}", 0..30),
+        exceptions in proptest::collection::vec("([A-Za-z0-9 .,]{0,300}|.{0,200})", 0..30),
+        head: u8,
     ) -> RecordContent {
         let mut random = |bytes: &mut [u8]| bytes.fill(7);
         let key = |(account, outcome): (String, String)| KeyLine {
@@ -30,6 +31,24 @@ prop_compose! {
             began: "2026-11-22 09:02".into(),
             ended: "2026-11-22 10:41".into(),
             rehearsal: letter,
+            title: exceptions.concat(),
+            pass: if letter { Pass::Sealing } else { Pass::Preparing },
+            aborted: !letter,
+            custody: PinCustody::Rotate,
+            pin_policy: "8 digits.".into(),
+            sittings: people
+                .iter()
+                .map(|name| Sitting { officer: name.clone(), witness: name.repeat(3), from: "now".into() })
+                .collect(),
+            interruptions: exceptions
+                .iter()
+                .map(|found| Interruption {
+                    stopped: "then".into(),
+                    resumed: letter.then(|| "later".into()),
+                    cut: letter,
+                    found: found.clone(),
+                })
+                .collect(),
             people: people
                 .into_iter()
                 .map(|name| Person { role: "Custodian".into(), name })
@@ -41,10 +60,20 @@ prop_compose! {
             keys_seen: 0,
             keys_prepared: 0,
             keys_rejected: 0,
-            exceptions,
-            transcript_head: "0".repeat(64),
-            station_fingerprint: "F".repeat(64),
-            station_words: ["word"; 24].join(" "),
+            exceptions: (1..)
+                .zip(exceptions)
+                .map(|(number, text)| Exception {
+                    number,
+                    kind: "Slip voided".into(),
+                    subject: "slip 0001-E".into(),
+                    what: text.clone(),
+                    reason: text,
+                })
+                .collect(),
+            transcript_head: HeadDigest([head; 32]),
+            transcript_lines: 77,
+            station: StationFingerprint([1; 32]),
+            earlier_stations: vec![StationFingerprint([2; 32]); usize::from(letter)],
         }
     }
 }
