@@ -1,12 +1,16 @@
 //! What a transcript tells, in the order in which an auditor asks: who, which keys, what went wrong, the sums.
 
+pub mod keys;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
+use crate::id::{CeremonyId, LabelId, SlipNumber};
 use crate::manifest::StationFingerprint;
 use crate::manifest::schema::{Person, PinCustody};
-use crate::transcript::{Entry, ExceptionKind, ReadLine, Reading, Tally};
+use crate::transcript::{Entry, ExceptionKind, ReadLine, Reading};
+
+pub use keys::{KeyAccount, Outcome};
 
 /// Who sat at the station.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,52 +39,6 @@ pub struct Interruption {
     pub torn: u64,
     /// What was known of the key in hand.
     pub found: String,
-}
-
-/// What became of a key of the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is prepared.
-    Prepared,
-    /// Its transport PIN was replaced by the one on the slip.
-    Sealed,
-    /// It was being worked on when the transcript ends.
-    InHand,
-    /// No key was prepared for this label.
-    Missing,
-}
-
-/// One key of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeyAccount {
-    /// Label.
-    pub label: LabelId,
-    /// Account.
-    pub account: Option<Upn>,
-    /// Its place among the keys of the account, from 1.
-    pub place: u8,
-    /// Who keeps it.
-    pub custodian: Option<String>,
-    /// Where.
-    pub safe: Option<String>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// When it was prepared, UTC.
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub prepared: Option<OffsetDateTime>,
-    /// Model number.
-    pub aaguid: Option<Aaguid>,
-    /// What it calls itself.
-    pub product: Option<String>,
-    /// Slip.
-    pub slip: Option<SlipNumber>,
-    /// Bags of the slip.
-    pub slip_bags: Vec<BagNumber>,
-    /// Bag of the key.
-    pub key_bag: Option<BagNumber>,
-    /// Short fingerprint of its identity credential.
-    pub fingerprint: Option<String>,
 }
 
 /// An exception with its reason.
@@ -172,7 +130,7 @@ impl Account {
             people: tally.people.clone(),
             sittings: lines.iter().filter_map(sitting).collect(),
             interruptions: interruptions(lines),
-            keys: keys(lines, &tally),
+            keys: keys::of(lines, &tally),
             rejected: tally
                 .rejected
                 .iter()
@@ -264,81 +222,4 @@ fn interruptions(lines: &[ReadLine]) -> Vec<Interruption> {
         before = Some(line);
     }
     all
-}
-
-fn keys(lines: &[ReadLine], tally: &Tally) -> Vec<KeyAccount> {
-    let mut keys: Vec<KeyAccount> = Vec::new();
-    for plan in &tally.planned {
-        let in_hand = tally.in_hand.as_ref().is_some_and(|h| h.label == plan.label);
-        keys.push(KeyAccount {
-            account: Some(plan.account.clone()),
-            place: plan.place,
-            custodian: plan.custodian.as_ref().map(|t| t.as_str().to_owned()),
-            safe: plan.safe.as_ref().map(|t| t.as_str().to_owned()),
-            outcome: if in_hand {
-                Outcome::InHand
-            } else {
-                Outcome::Missing
-            },
-            ..missing(&plan.label)
-        });
-    }
-    let mut model = None;
-    for line in lines {
-        match &line.entry {
-            Entry::KeyIdentified {
-                label,
-                account,
-                aaguid,
-                product,
-                ..
-            } => model = Some((label, account, *aaguid, product)),
-            Entry::KeyPrepared { label, .. } => {
-                let index = keys.iter().position(|k| k.label == *label).unwrap_or_else(|| {
-                    keys.push(missing(label));
-                    keys.len() - 1
-                });
-                let key = &mut keys[index];
-                key.prepared = Some(line.time);
-                if let Some((_, account, aaguid, product)) = model.take().filter(|m| m.0 == label) {
-                    key.account.get_or_insert_with(|| account.clone());
-                    key.aaguid = Some(aaguid);
-                    key.product = Some(product.as_str().to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    for line in &tally.prepared {
-        if let Some(key) = keys.iter_mut().find(|k| k.label == line.label) {
-            key.outcome = if line.is_sealed {
-                Outcome::Sealed
-            } else {
-                Outcome::Prepared
-            };
-            key.slip = line.slip;
-            key.slip_bags.clone_from(&line.slip_bags);
-            key.key_bag.clone_from(&line.key_bag);
-            key.fingerprint = Some(line.fingerprint.as_str().to_owned());
-        }
-    }
-    keys
-}
-
-fn missing(label: &LabelId) -> KeyAccount {
-    KeyAccount {
-        label: label.clone(),
-        account: None,
-        place: 1,
-        custodian: None,
-        safe: None,
-        outcome: Outcome::Missing,
-        prepared: None,
-        aaguid: None,
-        product: None,
-        slip: None,
-        slip_bags: Vec::new(),
-        key_bag: None,
-        fingerprint: None,
-    }
 }

@@ -198,7 +198,8 @@ impl Watch {
                 effect: Act::Export, ..
             } => self.exporting = true,
             Entry::ManifestWritten { .. } => {
-                if !std::mem::take(&mut self.exporting) {
+                let announced = std::mem::take(&mut self.exporting);
+                if !announced {
                     self.find(number, "a manifest is written that nobody was about to export");
                 }
             }

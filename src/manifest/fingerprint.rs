@@ -73,14 +73,9 @@ impl From<StationFingerprint> for String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    /// Lower-case hexadecimal.
-    pub(in crate::manifest) fn lower(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     proptest! {
         #[test]

@@ -148,6 +148,8 @@ pub struct KeyLine {
     pub slip: Option<SlipNumber>,
     /// The bag of the slip.
     pub slip_bag: Option<BagNumber>,
+    /// The bag of the second half of a split slip.
+    pub second_slip_bag: Option<BagNumber>,
     /// The bag of the key.
     pub key_bag: Option<BagNumber>,
     /// Who keeps it.

@@ -73,6 +73,7 @@ fn record(paper: PaperSize, keys: u32) -> RecordContent {
         aaguid: "eabb46cc-e241-80bf-ae9e-96fa6d2975cf".into(),
         slip: SlipNumber::new(number),
         slip_bag: format!("KT-00{number:02}-4471").parse().ok(),
+        second_slip_bag: None,
         key_bag: format!("KT-00{number:02}-4472").parse().ok(),
         custodian: "Zoë Łukaszewicz-Brandt".into(),
         fingerprint: Some(KeyFingerprint::of(&number.to_le_bytes())),
@@ -183,6 +184,7 @@ fn eventful(paper: PaperSize, keys: u32) -> RecordContent {
             "The key in hand may have been reset; it had no PIN of this ceremony.",
         ),
     ];
+    content.keys[0].second_slip_bag = "KT-0001-4473".parse().ok();
     content.earlier_stations = vec![StationFingerprint([0xA5; 32]), StationFingerprint([0x3C; 32])];
     content
 }
@@ -488,6 +490,7 @@ fn record_tells_of_an_eventful_day() {
                 "Paused at 2026-11-22 09:50 UTC, taken up again",
                 "Power cut or crash after 2026-11-22 09:50 UTC",
                 "A5A5 A5A5",
+                "Half 2 KT-0001-4473",
             ] {
                 assert!(flat.contains(wanted), "{wanted}: {flat}");
             }

@@ -1,11 +1,12 @@
 //! What holds and agrees is accepted, and told.
 
 use glasskey::id::CeremonyId;
-use glasskey::manifest::Identity;
+use glasskey::manifest::schema::PinCustody;
 use glasskey::manifest::sign::StationKey;
-use glasskey::transcript::Reading;
+use glasskey::manifest::{Identity, StationFingerprint};
+use glasskey::transcript::{Act, Entry, Reading, Text, Transcript};
 
-use super::ceremony::{Ceremony, account, label, slip};
+use super::ceremony::{Ceremony, Files, account, act, answered, at, label, slip};
 use super::{Folder, MANIFEST, TRANSCRIPT, record};
 
 #[test]
@@ -149,4 +150,116 @@ fn a_wrong_identity_has_the_code_of_the_companion() {
     let stranger = Identity::generate();
     std::fs::write(folder.path("auditor.txt"), stranger.to_file().expose()).unwrap();
     assert_eq!(folder.verify(&MANIFEST).0, 11);
+}
+
+/// One key of custody `rotate`, both passes; the heads at which the two records were printed.
+fn rotated() -> (String, Vec<String>) {
+    let stations = [1, 2].map(|n| StationFingerprint([n; 32]));
+    let mut entries = vec![
+        Entry::Started {
+            ceremony: super::ceremony::id(),
+            title: Text::new("Rotation"),
+            plan_sha256: "ab".repeat(32),
+            station: stations[0],
+            version: Text::new("0.1.0"),
+            custody: PinCustody::Rotate,
+            people: vec![],
+        },
+        Entry::Planned {
+            label: label(1),
+            account: account(1).parse().unwrap(),
+            place: 1,
+            custodian: None,
+            safe: None,
+        },
+    ];
+    for step in [
+        Act::Identify,
+        Act::Reset,
+        Act::StorePin,
+        Act::SetPin,
+        Act::ProvePin,
+        Act::MakeIdentity,
+        Act::PrintLabel,
+    ] {
+        entries.extend(act(step, Some(1), None));
+    }
+    entries.push(Entry::KeyPrepared {
+        label: label(1),
+        slip: None,
+        key_bag: "K-1".parse().ok(),
+        slip_bag: None,
+        second_slip_bag: None,
+        fingerprint: Text::new("01234567"),
+    });
+    entries.extend(act(Act::PrintRecord, None, None));
+    entries.push(act(Act::Export, None, None)[0].clone());
+    entries.push(Entry::ManifestWritten {
+        sha256: "cd".repeat(32),
+        bytes: 1,
+    });
+    let ended = |slips_printed| Entry::Ended {
+        prepared: 1,
+        rejected: 0,
+        slips_printed,
+        slips_voided: 0,
+        exceptions: 0,
+        aborted: false,
+    };
+    entries.push(ended(0));
+    entries.push(Entry::SealingStarted {
+        station: stations[1],
+        version: Text::new("0.1.0"),
+    });
+    entries.extend(act(Act::Identify, Some(1), None));
+    entries.extend(act(Act::PrintSlip, Some(1), Some(slip(1))));
+    entries.push(answered("slip-whole", "yes"));
+    for step in [Act::StorePin, Act::ChangePin, Act::ProvePin] {
+        entries.extend(act(step, Some(1), Some(slip(1))));
+    }
+    entries.push(Entry::KeySealed {
+        label: label(1),
+        slip: slip(1),
+        slip_bag: "S-1".parse().ok(),
+        second_slip_bag: None,
+    });
+    entries.extend(act(Act::PrintRecord, None, None));
+    entries.push(ended(1));
+    let mut chain = Transcript::default();
+    let mut heads = Vec::new();
+    let mut transcript = String::new();
+    for entry in entries {
+        let printing = entry == act(Act::PrintRecord, None, None)[0];
+        transcript += &chain.append(at(chain.entries()), entry);
+        if printing {
+            heads.push(chain.head().to_owned());
+        }
+    }
+    (transcript, heads)
+}
+
+#[test]
+fn both_passes_of_custody_rotate_hold_with_a_record_each() {
+    let ceremony = Ceremony::new();
+    let (transcript, heads) = rotated();
+    let folder = Folder::new(
+        &ceremony,
+        &Files {
+            transcript,
+            ..ceremony.write()
+        },
+    );
+    for (head, station) in heads.iter().zip([1, 2]) {
+        let fingerprint = |n| StationFingerprint([n; 32]).to_string();
+        let (own, other) = (fingerprint(station), fingerprint(3 - station));
+        let ask = |station| {
+            let asked = ["record", "--head", head, "--station", station];
+            folder.verify(&[&asked[..], &["--transcript", "transcript.jsonl"]].concat())
+        };
+        let (code, text) = ask(&own);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("prepared, and its PIN replaced"), "{text}");
+        assert_eq!(text.contains("it has a record of its own"), station == 1);
+        assert_eq!(ask(&other).0, 43);
+    }
 }

@@ -74,12 +74,12 @@ fn a_transcript_written_anew_does_not_have_the_head_on_paper() {
     // The same ceremony without the exception that somebody would like to forget.
     let at = ceremony.find(|e| matches!(e, Entry::Exception { .. }));
     ceremony.entries.remove(at);
-    let forget = |end: &mut Entry| {
+    let uncount = |end: &mut Entry| {
         if let Entry::Ended { exceptions, .. } = end {
             *exceptions = 0;
         }
     };
-    let forged = ceremony.write_with(|_| {}, forget);
+    let forged = ceremony.write_with(|_| {}, uncount);
     // By itself it cannot be told from a true one: this is what the paper is for.
     assert_eq!(code(&ceremony, &forged, &TRANSCRIPT), 0);
     assert_eq!(code(&ceremony, &forged, &record(&forged.code.to_string())), 0);

@@ -74,8 +74,13 @@ impl Flow<'_> {
             BODY.legible(&format!("{} ({aaguid})", key.model))
         };
         let (ids, name) = (Style::mono(8.0), Style::sans(9.0));
+        let mut bags = vec![(ids, "bag number of the slip", slip)];
+        if let Some(bag) = &key.second_slip_bag {
+            bags.push((ids, "bag number of the slip", format!("Half 2  {bag}")));
+        }
+        bags.push((ids, "bag number of the key", key_bag));
         let cells = [
-            [
+            vec![
                 (
                     Style::mono(10.5),
                     "label id",
@@ -87,12 +92,9 @@ impl Flow<'_> {
                     text(key.fingerprint.as_ref().map(ToString::to_string)),
                 ),
             ],
-            [(name, "account", key.account.clone()), (BODY, "model", model)],
-            [
-                (ids, "bag number of the slip", slip),
-                (ids, "bag number of the key", key_bag),
-            ],
-            [
+            vec![(name, "account", key.account.clone()), (BODY, "model", model)],
+            bags,
+            vec![
                 (name, "custodian", key.custodian.clone()),
                 (BODY, "outcome", BODY.legible(&key.outcome)),
             ],

@@ -69,7 +69,7 @@ impl Flow<'_> {
     fn earlier_stations(&mut self) -> Result<(), LayoutError> {
         let stations = &self.content.earlier_stations;
         if !stations.is_empty() {
-            let caption = "Station keys before an interruption; they signed nothing";
+            let caption = "Station keys of earlier starts";
             let y = self.y + 3.0;
             self.page
                 .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;

@@ -15,14 +15,15 @@ impl Flow<'_> {
     /// Room for heading, statement and boxes, on a page of their own where they are many.
     pub(super) fn signatures_height(&self) -> Millimetres {
         let rows = self.content.people.len().div_ceil(2);
-        15.0 + ROW * f32::from(u8::try_from(rows).unwrap_or(u8::MAX))
+        16.0 + ROW * f32::from(u8::try_from(rows).unwrap_or(u8::MAX))
     }
 
     pub(super) fn signatures(&mut self) -> Result<(), LayoutError> {
         let signing: Vec<&Person> = self.content.people.iter().collect();
-        self.need(15.0 + ROW);
+        self.need(16.0 + ROW);
         self.heading("Signatures")?;
         self.flowing("signatures", 0.0, STATEMENT)?;
+        self.y += 1.0;
         let width = (self.right() - MARGIN - 4.0) / 2.0;
         for pair in signing.chunks(2) {
             self.need(ROW);

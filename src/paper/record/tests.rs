@@ -20,6 +20,7 @@ prop_compose! {
             aaguid: "00000000-0000-0000-0000-000000000000".into(),
             slip: None,
             slip_bag: "12345678901234567890123456789012".parse().ok(),
+            second_slip_bag: "12345678901234567890123456789012".parse().ok(),
             key_bag: None,
             custodian: outcome.clone(),
             fingerprint: None,
