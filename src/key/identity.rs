@@ -107,6 +107,14 @@ pub fn check_again(identity: &IdentityCredential) -> Result<(), String> {
     };
     let hash = said.client_data_hash.as_slice();
     let found = attestation::check(&raw, identity.auth_data.as_slice(), hash, attested);
+    let signs_itself = said.format == "packed" && said.x5c.is_empty();
+    if signs_itself
+        && !attested
+            .public_key
+            .verifies(identity.auth_data.as_slice(), hash, said.signature.as_slice())
+    {
+        return Err("the signature of its self attestation does not fit".into());
+    }
     if found.verified != said.verified {
         return Err(format!(
             "its attestation was noted as {}; it is not so: {}",
@@ -133,4 +141,61 @@ pub(super) fn prove(
         assertion,
         checked,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::virtual_key;
+    use ring::digest::{SHA256, digest};
+
+    /// A credential with a manufacturer's attestation, or one that attests itself.
+    fn identity(certified: bool) -> IdentityCredential {
+        let auth_data = virtual_key::auth_data(RP_ID, 0x05, Some(&virtual_key::cose_es256()));
+        let hash = digest(&SHA256, b"challenge");
+        let signature = virtual_key::sign(&[&auth_data[..], hash.as_ref()].concat());
+        let x5c = certified.then(|| include_bytes!("../../tests/key/fixtures/attestation.der").to_vec());
+        let attested = AuthData::parse(&auth_data).unwrap().attested.unwrap();
+        let raw = Raw {
+            format: "packed",
+            algorithm: Some(ES256),
+            signature: &signature,
+            x5c: &Vec::from_iter(x5c),
+        };
+        let attestation = attestation::check(&raw, &auth_data, hash.as_ref(), &attested);
+        assert_eq!(attestation.verified, certified);
+        IdentityCredential {
+            rp_id: RP_ID.into(),
+            credential_id: Blob(attested.credential_id),
+            algorithm: ES256,
+            public_key: Blob(attested.cose_key),
+            aaguid: attested.aaguid,
+            auth_data: Blob(auth_data),
+            attestation,
+        }
+    }
+
+    #[test]
+    fn what_was_written_down_is_what_the_key_made() {
+        let changes: [fn(&mut IdentityCredential); 10] = [
+            |i| i.rp_id = "other.invalid".into(),
+            |i| i.credential_id.0[0] ^= 1,
+            |i| i.public_key.0[20] ^= 1,
+            |i| i.algorithm = EDDSA,
+            |i| i.aaguid.0[0] ^= 1,
+            |i| i.auth_data.0[0] ^= 1,
+            |i| i.auth_data.0[36] ^= 1,
+            |i| i.attestation.signature.0[20] ^= 1,
+            |i| i.attestation.verified = !i.attestation.verified,
+            |i| i.attestation.thumbprint_sha256 = Some("00".into()),
+        ];
+        for certified in [true, false] {
+            assert_eq!(check_again(&identity(certified)), Ok(()));
+            for (index, change) in changes.into_iter().enumerate() {
+                let mut changed = identity(certified);
+                change(&mut changed);
+                assert!(check_again(&changed).is_err(), "{certified}, change {index}");
+            }
+        }
+    }
 }
