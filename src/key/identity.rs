@@ -192,9 +192,9 @@ mod tests {
         for certified in [true, false] {
             assert_eq!(check_again(&identity(certified)), Ok(()));
             for (index, change) in changes.into_iter().enumerate() {
-                let mut changed = identity(certified);
-                change(&mut changed);
-                assert!(check_again(&changed).is_err(), "{certified}, change {index}");
+                let mut forged = identity(certified);
+                change(&mut forged);
+                assert!(check_again(&forged).is_err(), "{certified}, change {index}");
             }
         }
     }

@@ -9,11 +9,18 @@ use crate::audit::Paper;
 use crate::id::CeremonyId;
 use crate::manifest::{HeadStart, RecordCode, StationFingerprint};
 
-const CODES: &str = "Exit codes: 0 everything that was compared holds and agrees; 2 wrong use; 10 to 15 the manifest cannot be opened
-(10 damaged, 11 wrong identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content,
-15 cut off); 40 a file cannot be read; 41 the chain of the transcript is broken; 43 the paper record differs;
-45 manifest and transcript differ; 46 the manifest contradicts itself; 42 the transcript contradicts itself;
-44 the transcript is whole as far as it goes and has no end. Of several, the first in this list counts.";
+const CODES: &str = "Exit codes; of several from 41 on, the first in this list counts:
+  0         everything that was compared holds and agrees
+  2         wrong use of the command line
+  10 to 15  the manifest cannot be opened: damaged, wrong identity, wrong station or
+            signature, not meant for this identity, unknown content, cut off
+  40        a file cannot be read
+  41        the chain of the transcript is broken
+  43        the paper record differs
+  45        manifest and transcript differ
+  46        the manifest contradicts itself
+  42        the transcript contradicts itself
+  44        unfinished: the transcript is whole as far as it goes and has no end";
 
 /// Subcommands of `glasskey verify`.
 #[derive(Debug, Subcommand)]
