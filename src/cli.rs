@@ -2,11 +2,13 @@
 
 #[cfg(feature = "companion")]
 mod companion;
+mod input;
 pub mod plan;
 #[cfg(feature = "companion")]
 mod sandbox;
 #[cfg(feature = "station")]
 pub mod station;
+mod verify;
 pub mod worker;
 
 use std::ffi::OsString;
@@ -28,6 +30,9 @@ enum Command {
     /// Writes, checks and shows ceremony plans.
     #[command(subcommand)]
     Plan(plan::Command),
+    /// Checks transcript, manifest and paper record of a ceremony, for auditors.
+    #[command(subcommand)]
+    Verify(Box<verify::Command>),
     /// Holds a ceremony on an ordinary Linux machine, for rehearsals; the image does it by itself.
     #[cfg(feature = "station")]
     #[command(subcommand)]
@@ -67,6 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match arguments.command {
         Command::Plan(command) => command.run(),
+        Command::Verify(command) => command.run(),
         #[cfg(feature = "station")]
         Command::Station(command) => command.run(),
         #[cfg(feature = "companion")]

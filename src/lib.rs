@@ -12,7 +12,7 @@
 //! | station, whole | [`appliance`]: process 1, its self-test; [`ceremony`]: the state machine and its driver |
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
-//! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`worker`]: child processes |
+//! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |
 //! | core | [`id`]: newtypes for all that is printed or typed; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
 //!
 //! A ceremony goes through them like this: `appliance` mounts the stick through `media` and has `plan` read what is to
@@ -22,6 +22,7 @@
 //! signed and encrypted. `registration` opens it there and registers each key through `graph`.
 
 // Core: used by both modes.
+pub mod audit;
 pub mod blob;
 pub mod cli;
 pub mod id;

@@ -3,14 +3,19 @@
 //! JSON payload ([`schema`]) -> JWS ([`sign`], RFC 7515, EdDSA) -> age file ([`seal`]). Stock `age` and any
 //! JOSE library open it; [`open`] does the same with an error for each way it can fail.
 
+mod digest;
 pub mod fingerprint;
+pub mod record_code;
 pub mod schema;
 pub mod seal;
 pub mod sign;
 
 pub use fingerprint::StationFingerprint;
+pub use record_code::{HeadDigest, HeadStart, RecordCode};
 pub use schema::Manifest;
 pub use seal::Identity;
+
+use crate::secret::Secret;
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -77,7 +82,27 @@ impl OpenError {
 /// Everything is checked before anything is returned; a manifest that is not whole is never used in part.
 pub fn open(bytes: &[u8], identity: &Identity, station: &StationFingerprint) -> Result<Manifest, OpenError> {
     let jws = seal::unseal(bytes, identity)?;
-    let payload = sign::verify(&jws, station)?;
+    read(&jws, identity, station)
+}
+
+/// Opens a manifest whose station nobody named, and tells who signed it.
+///
+/// This proves that nothing was changed since it was signed; who signed it proves only a comparison with paper.
+pub fn open_from_anyone(
+    bytes: &[u8],
+    identity: &Identity,
+) -> Result<(Manifest, StationFingerprint), OpenError> {
+    let jws = seal::unseal(bytes, identity)?;
+    let station = sign::signer(&jws)?;
+    Ok((read(&jws, identity, &station)?, station))
+}
+
+fn read(
+    jws: &Secret<Vec<u8>>,
+    identity: &Identity,
+    station: &StationFingerprint,
+) -> Result<Manifest, OpenError> {
+    let payload = sign::verify(jws, station)?;
     let manifest = Manifest::from_json(payload.expose())?;
     let recipient = identity.recipient();
     if manifest.recipients.contains(&recipient) {
@@ -114,6 +139,36 @@ mod tests {
             expected.recipients = vec![identity.recipient()];
             expected.to_json().unwrap().expose().clone()
         });
+    }
+
+    #[test]
+    fn tells_who_signed_it_and_still_checks_the_signature() {
+        let (file, identity, station) = sealed();
+        let (manifest, found) = open_from_anyone(&file, &identity).unwrap();
+        assert_eq!((found, manifest.keys.len()), (station, 1));
+        assert_eq!(
+            open_from_anyone(&file, &Identity::generate()).err(),
+            Some(OpenError::WrongIdentity)
+        );
+    }
+
+    #[test]
+    fn a_header_is_inspected_without_an_identity() {
+        let (file, identity, _) = sealed();
+        let header = seal::inspect(&file).unwrap();
+        let content = seal::unseal(&file, &identity).unwrap().expose().len();
+        assert_eq!((header.recipients, header.content), (1, content));
+        assert!(matches!(
+            seal::inspect(&file[..file.len() - 1]),
+            Err(OpenError::Truncated { .. })
+        ));
+        let mut longer = file.clone();
+        longer.push(0);
+        assert!(matches!(seal::inspect(&longer), Err(OpenError::Damaged(_))));
+        let mut changed = file;
+        changed[40] ^= 1;
+        assert!(matches!(seal::inspect(&changed), Err(OpenError::Damaged(_))));
+        assert!(seal::inspect(b"no age file").is_err());
     }
 
     #[test]

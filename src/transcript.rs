@@ -4,13 +4,17 @@
 //! first). An [`Entry`] has no field that could hold a secret: secrets cannot be serialised.
 
 pub mod entry;
+pub mod reading;
 pub mod tally;
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::manifest::HeadDigest;
+
 pub use entry::{Act, Entry, ExceptionKind, Text};
+pub use reading::{ReadLine, Reading};
 pub use tally::Tally;
 
 /// `prev` of the first line.
@@ -80,6 +84,13 @@ impl Transcript {
         &self.head
     }
 
+    /// The same, as it is printed.
+    #[must_use]
+    pub fn head_digest(&self) -> HeadDigest {
+        // It is always 64 hexadecimal digits.
+        self.head.parse().unwrap_or(HeadDigest([0; 32]))
+    }
+
     /// Number of lines.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -91,23 +102,28 @@ impl Transcript {
         let mut chain = Self::default();
         let mut entries = Vec::new();
         for text in text.split_terminator('\n') {
-            let number = chain.entries + 1;
-            let refuse = |reason: String| TranscriptError { line: number, reason };
-            let line: Line =
-                serde_json::from_str(text).map_err(|e| refuse(format!("it does not parse: {e}")))?;
-            if line.n != number {
-                return Err(refuse(format!("it carries the number {}", line.n)));
-            }
-            if line.prev != chain.head {
-                return Err(refuse(
-                    "it does not continue the line before: a line was changed or removed".into(),
-                ));
-            }
-            chain.head = hex(digest(&SHA256, text.as_bytes()).as_ref());
-            chain.entries = number;
+            let line = chain.take(text)?;
             entries.push((line.time, line.entry));
         }
         Ok((chain, entries))
+    }
+
+    /// Takes a line that was written, without its line feed, if it continues the chain.
+    fn take(&mut self, text: &str) -> Result<Line, TranscriptError> {
+        let number = self.entries + 1;
+        let refuse = |reason: String| TranscriptError { line: number, reason };
+        let line: Line = serde_json::from_str(text).map_err(|e| refuse(format!("it does not parse: {e}")))?;
+        if line.n != number {
+            return Err(refuse(format!("it carries the number {}", line.n)));
+        }
+        if line.prev != self.head {
+            return Err(refuse(
+                "it does not continue the line before: a line was changed or removed".into(),
+            ));
+        }
+        self.head = hex(digest(&SHA256, text.as_bytes()).as_ref());
+        self.entries = number;
+        Ok(line)
     }
 }
 
@@ -141,6 +157,7 @@ mod tests {
             );
         }
         let (again, entries) = Transcript::verify(&all).unwrap();
+        assert_eq!(hex(&again.head_digest().0), again.head());
         assert_eq!((again, entries.len()), (transcript, 3));
         all
     }

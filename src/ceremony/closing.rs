@@ -59,6 +59,7 @@ pub(super) fn print_record(
         aaguid: String::new(),
         slip: None,
         slip_bag: None,
+        second_slip_bag: None,
         key_bag: None,
         custodian: String::new(),
         fingerprint: None,
@@ -72,7 +73,16 @@ pub(super) fn print_record(
         keys_seen: count(ceremony.prepared().len() + ceremony.rejected().len()),
         keys_prepared: count(ceremony.prepared().len()),
         keys_rejected: count(ceremony.rejected().len()),
-        exceptions: driver.exceptions.clone(),
+        exceptions: (1..)
+            .zip(&driver.exceptions)
+            .map(|(number, what)| record::Exception {
+                number,
+                kind: "Exception".into(),
+                subject: String::new(),
+                what: what.clone(),
+                reason: String::new(),
+            })
+            .collect(),
         ..empty_record(driver)
     };
     let printed = driver
@@ -185,7 +195,6 @@ fn close_transcript(driver: &mut Driver<'_>, ceremony: &Ceremony, sealed: &[u8])
 
 /// A record without keys: what is the same on every one of this ceremony.
 fn empty_record(driver: &Driver<'_>) -> RecordContent {
-    let fingerprint = driver.station.fingerprint();
     let time = |t: time::OffsetDateTime| format!("{} {:02}:{:02}", t.date(), t.hour(), t.minute());
     RecordContent {
         paper: driver.paper(),
@@ -193,6 +202,13 @@ fn empty_record(driver: &Driver<'_>) -> RecordContent {
         began: time(driver.started),
         ended: time((driver.ports.now)()),
         rehearsal: driver.plan.rehearsal,
+        title: driver.plan.title.clone(),
+        pass: record::Pass::Preparing,
+        aborted: false,
+        custody: driver.plan.pin_custody,
+        pin_policy: format!("{} characters, drawn at random.", driver.plan.pin.length),
+        sittings: Vec::new(),
+        interruptions: Vec::new(),
         people: driver.plan.people.iter().map(person).collect(),
         keys: Vec::new(),
         slips_printed: 0,
@@ -202,9 +218,10 @@ fn empty_record(driver: &Driver<'_>) -> RecordContent {
         keys_prepared: 0,
         keys_rejected: 0,
         exceptions: Vec::new(),
-        transcript_head: driver.journal.transcript().head().to_owned(),
-        station_fingerprint: hex(&fingerprint.0),
-        station_words: fingerprint.words(),
+        transcript_head: driver.journal.transcript().head_digest(),
+        transcript_lines: driver.journal.transcript().entries(),
+        station: driver.station.fingerprint(),
+        earlier_stations: Vec::new(),
     }
 }
 
@@ -228,6 +245,7 @@ fn planned_line(job: &Job) -> KeyLine {
         aaguid: String::new(),
         slip: None,
         slip_bag: None,
+        second_slip_bag: None,
         key_bag: None,
         custodian: job.custodian.clone().unwrap_or_default(),
         fingerprint: None,
@@ -244,6 +262,7 @@ fn prepared_line(kept: &KeptKey) -> KeyLine {
         aaguid: key.model.aaguid.to_string(),
         slip: key.slip,
         slip_bag: key.slip_bag.clone(),
+        second_slip_bag: key.second_slip_bag.clone(),
         key_bag: key.key_bag.clone(),
         custodian: key.custodian.clone().unwrap_or_default(),
         fingerprint: Some(kept.fingerprint.clone()),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use time::OffsetDateTime;
 
+use super::input;
 use crate::graph::{Client, Cloud, Interrupt, Pace, Service};
 use crate::id::Upn;
 use crate::key::device::SysRoot;
@@ -21,11 +22,8 @@ use crate::registration::{
     Journal, OnMismatch, OnWrongKey, Options, PersonSteps, Registration, RegistrationError, Report, Voice,
     report,
 };
-use crate::secret::{Secret, with_capacity};
+use crate::secret::Secret;
 use crate::worker::Launcher;
-
-/// Largest manifest, identity, token or fingerprint file that is read.
-const FILE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// How the companion ends; documented in docs/registrar.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +125,7 @@ struct Register {
     /// The age identity file of this registrar (one line AGE-SECRET-KEY-1...).
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
-    /// The station's fingerprint from the signed paper record: 16 groups of digits, or 24 words.
+    /// The station's fingerprint from the signed paper record: 16 groups of digits, 24 words, or its QR code's text.
     #[arg(long, value_name = "TEXT")]
     station_fingerprint: Option<StationFingerprint>,
     /// The same from a file.
@@ -327,11 +325,7 @@ fn open_manifest(register: &Register) -> Result<(Manifest, String), Failed> {
             OpenError::UnintendedRecipient(_) => Exit::Unintended,
             OpenError::Content(_) | OpenError::NewerVersion(_) => Exit::Content,
         };
-        let text = error.to_string();
-        let mut letters = text.chars();
-        let first = letters.next().map(|c| c.to_ascii_uppercase());
-        let sentence: String = first.into_iter().chain(letters).collect();
-        (exit, format!("{sentence}."), error.hint().to_owned())
+        (exit, input::open_sentence(&error), error.hint().to_owned())
     })?;
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes.expose());
     let hex = digest.as_ref().iter().fold(String::new(), |mut text, byte| {
@@ -428,26 +422,11 @@ fn deliver(register: &Register, report: &Report) -> Result<(), Failed> {
 }
 
 fn read(path: &Path) -> Result<Secret<Vec<u8>>, Failed> {
-    let cannot =
-        |error: &dyn std::fmt::Display| usage(format!("{} cannot be read: {error}", path.display()), "");
-    let file = std::fs::File::open(path).map_err(|e| cannot(&e))?;
-    let length = usize::try_from(file.metadata().map_err(|e| cannot(&e))?.len()).unwrap_or(usize::MAX);
-    if length > FILE_LIMIT {
-        return Err(cannot(&"it is too large"));
-    }
-    let mut bytes = with_capacity(length + 1);
-    file.take(length as u64)
-        .read_to_end(bytes.expose_mut())
-        .map_err(|e| cannot(&e))?;
-    Ok(bytes)
+    input::read(path).map_err(|what| usage(what, ""))
 }
 
 fn read_secret_text(path: &Path) -> Result<Secret<String>, Failed> {
-    let bytes = read(path)?;
-    match std::str::from_utf8(bytes.expose()) {
-        Ok(text) => Ok(Secret::new(text.trim().to_owned())),
-        Err(_) => Err(usage(format!("{} is not text.", path.display()), "")),
-    }
+    input::read_text(path).map_err(|what| usage(what, ""))
 }
 
 /// The person at this machine: lines on stderr, questions where it is a terminal.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::assertion::{Assertion, Checked, CredentialQuery};
+use super::attestation::{self, Raw};
+use super::auth_data::{AuthData, USER_PRESENT, USER_VERIFIED};
 use super::credential::{Credential, NewCredential, UserEntity};
 use super::error::KeyError;
 use super::info::{EDDSA, ES256};
@@ -71,6 +73,62 @@ pub(super) fn query(identity: &IdentityCredential, challenge: Blob) -> Credentia
     }
 }
 
+/// Checks again, from its bytes alone, what is said of an identity credential; the error is a clause.
+///
+/// It was checked when it was made. An auditor asks whether what was written down is what the key signed.
+pub fn check_again(identity: &IdentityCredential) -> Result<(), String> {
+    let data = AuthData::parse(identity.auth_data.as_slice())?;
+    let attested = data
+        .attested
+        .as_ref()
+        .ok_or("its authenticator data holds no credential")?;
+    if identity.rp_id != RP_ID || !data.is_for(RP_ID) {
+        return Err("the credential is for another relying party".into());
+    }
+    if !data.has(USER_PRESENT | USER_VERIFIED) {
+        return Err("the key made the credential without touch or PIN".into());
+    }
+    if attested.credential_id != identity.credential_id.as_slice()
+        || attested.cose_key != identity.public_key.as_slice()
+        || attested.public_key.algorithm() != identity.algorithm
+    {
+        return Err("credential id or public key are not those that the key wrote".into());
+    }
+    if attested.aaguid != identity.aaguid {
+        return Err("the model number is not the one that the key wrote".into());
+    }
+    let said = &identity.attestation;
+    let x5c: Vec<Vec<u8>> = said.x5c.iter().map(|c| c.as_slice().to_vec()).collect();
+    let raw = Raw {
+        format: &said.format,
+        algorithm: said.algorithm,
+        signature: said.signature.as_slice(),
+        x5c: &x5c,
+    };
+    let hash = said.client_data_hash.as_slice();
+    let found = attestation::check(&raw, identity.auth_data.as_slice(), hash, attested);
+    let signs_itself = said.format == "packed" && said.x5c.is_empty();
+    if signs_itself
+        && !attested
+            .public_key
+            .verifies(identity.auth_data.as_slice(), hash, said.signature.as_slice())
+    {
+        return Err("the signature of its self attestation does not fit".into());
+    }
+    if found.verified != said.verified {
+        return Err(format!(
+            "its attestation was noted as {}; it is not so: {}",
+            if said.verified { "verified" } else { "not verified" },
+            found.note
+        ));
+    }
+    let thumbprints = (&found.thumbprint_sha1, &found.thumbprint_sha256);
+    if thumbprints != (&said.thumbprint_sha1, &said.thumbprint_sha256) {
+        return Err("the certificate's thumbprints are not those that were noted".into());
+    }
+    Ok(())
+}
+
 /// Checks the answer to [`query`].
 pub(super) fn prove(
     identity: &IdentityCredential,
@@ -83,4 +141,61 @@ pub(super) fn prove(
         assertion,
         checked,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::virtual_key;
+    use ring::digest::{SHA256, digest};
+
+    /// A credential with a manufacturer's attestation, or one that attests itself.
+    fn identity(certified: bool) -> IdentityCredential {
+        let auth_data = virtual_key::auth_data(RP_ID, 0x05, Some(&virtual_key::cose_es256()));
+        let hash = digest(&SHA256, b"challenge");
+        let signature = virtual_key::sign(&[&auth_data[..], hash.as_ref()].concat());
+        let x5c = certified.then(|| include_bytes!("../../tests/key/fixtures/attestation.der").to_vec());
+        let attested = AuthData::parse(&auth_data).unwrap().attested.unwrap();
+        let raw = Raw {
+            format: "packed",
+            algorithm: Some(ES256),
+            signature: &signature,
+            x5c: &Vec::from_iter(x5c),
+        };
+        let attestation = attestation::check(&raw, &auth_data, hash.as_ref(), &attested);
+        assert_eq!(attestation.verified, certified);
+        IdentityCredential {
+            rp_id: RP_ID.into(),
+            credential_id: Blob(attested.credential_id),
+            algorithm: ES256,
+            public_key: Blob(attested.cose_key),
+            aaguid: attested.aaguid,
+            auth_data: Blob(auth_data),
+            attestation,
+        }
+    }
+
+    #[test]
+    fn what_was_written_down_is_what_the_key_made() {
+        let changes: [fn(&mut IdentityCredential); 10] = [
+            |i| i.rp_id = "other.invalid".into(),
+            |i| i.credential_id.0[0] ^= 1,
+            |i| i.public_key.0[20] ^= 1,
+            |i| i.algorithm = EDDSA,
+            |i| i.aaguid.0[0] ^= 1,
+            |i| i.auth_data.0[0] ^= 1,
+            |i| i.auth_data.0[36] ^= 1,
+            |i| i.attestation.signature.0[20] ^= 1,
+            |i| i.attestation.verified = !i.attestation.verified,
+            |i| i.attestation.thumbprint_sha256 = Some("00".into()),
+        ];
+        for certified in [true, false] {
+            assert_eq!(check_again(&identity(certified)), Ok(()));
+            for (index, change) in changes.into_iter().enumerate() {
+                let mut forged = identity(certified);
+                change(&mut forged);
+                assert!(check_again(&forged).is_err(), "{certified}, change {index}");
+            }
+        }
+    }
 }

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bip39::{Language, Mnemonic};
 use serde::{Deserialize, Serialize};
 
+use super::digest;
+use super::record_code::{RecordCode, STATION_PREFIX};
 use crate::id::IdError;
 
 /// The RFC 7638 thumbprint (SHA-256) of the Ed25519 key that signed a ceremony's manifest.
 ///
 /// Shown as 16 groups of four hexadecimal digits; [`StationFingerprint::words`] gives the 24 words (BIP-39
-/// English list, whose last word carries a checksum) for reading aloud. Either form is parsed.
+/// English list, whose last word carries a checksum) for reading aloud. Either form is parsed,
+/// and so is the text of the record's QR code.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StationFingerprint(pub [u8; 32]);
@@ -20,10 +22,7 @@ impl StationFingerprint {
     /// The fingerprint as 24 words for reading aloud.
     #[must_use]
     pub fn words(&self) -> String {
-        // 32 bytes are one of the lengths that BIP-39 defines, so this cannot fail.
-        Mnemonic::from_entropy_in(Language::English, &self.0)
-            .map(|m| m.to_string())
-            .unwrap_or_default()
+        digest::words(&self.0)
     }
 
     /// The thumbprint in base64url, as the JWS header's `kid` spells it.
@@ -36,11 +35,7 @@ impl StationFingerprint {
 
 impl fmt::Display for StationFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, pair) in self.0.chunks_exact(2).enumerate() {
-            let gap = if index == 0 { "" } else { " " };
-            write!(f, "{gap}{:02X}{:02X}", pair[0], pair[1])?;
-        }
-        Ok(())
+        digest::write_groups(&self.0, f)
     }
 }
 
@@ -53,36 +48,14 @@ impl fmt::Debug for StationFingerprint {
 impl FromStr for StationFingerprint {
     type Err = IdError;
 
+    /// Reads what is printed: digits, words, or what a reader of QR codes makes of the record.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if words.len() == 24 {
-            let joined = words.join(" ").to_lowercase();
-            let mnemonic =
-                Mnemonic::parse_in_normalized(Language::English, &joined).map_err(|_| IdError::Shape {
-                    reason: "these 24 words are not a fingerprint: compare each with the record".into(),
-                })?;
-            let (entropy, _) = mnemonic.to_entropy_array();
-            let mut bytes = [0_u8; 32];
-            bytes.copy_from_slice(&entropy[..32]);
-            return Ok(Self(bytes));
+        let trimmed = text.trim();
+        if let Ok(code) = trimmed.parse::<RecordCode>() {
+            return Ok(code.station);
         }
-        let digits: Option<Vec<u8>> = text
-            .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | ':'))
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect();
-        match digits {
-            Some(digits) if digits.len() == 64 => {
-                let mut bytes = [0_u8; 32];
-                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    *byte = pair[0] << 4 | pair[1];
-                }
-                Ok(Self(bytes))
-            }
-            _ => Err(IdError::Shape {
-                reason: "a station fingerprint is 64 hexadecimal digits in 16 groups, or 24 words".into(),
-            }),
-        }
+        let text = trimmed.strip_prefix(STATION_PREFIX).unwrap_or(trimmed);
+        digest::parse("station fingerprint", text).map(Self)
     }
 }
 

@@ -144,6 +144,10 @@ pub fn work(request: &[u8], jws: Secret<Vec<u8>>, _: &mut Reporter) -> Result<Ve
 
 /// Decrypts an age file and tells cut, damaged and foreign files apart.
 pub fn unseal(file: &[u8], identity: &Identity) -> Result<Secret<Vec<u8>>, OpenError> {
+    unseal_with(file, &CheckingIdentity::new(&identity.0))
+}
+
+fn unseal_with(file: &[u8], checking: &CheckingIdentity<'_>) -> Result<Secret<Vec<u8>>, OpenError> {
     let truncated = |expected| OpenError::Truncated {
         found: file.len(),
         expected,
@@ -157,12 +161,7 @@ pub fn unseal(file: &[u8], identity: &Identity) -> Result<Secret<Vec<u8>>, OpenE
         DecryptError::UnknownFormat => OpenError::Damaged("it is not an age file of version 1"),
         _ => OpenError::Damaged("the age header does not parse"),
     })?;
-    let checking = CheckingIdentity {
-        identity: &identity.0,
-        length: Cell::new(None),
-        damage: RefCell::new(None),
-    };
-    let reader = decryptor.decrypt(std::iter::once(&checking as &dyn age::Identity));
+    let reader = decryptor.decrypt(std::iter::once(checking as &dyn age::Identity));
     if let Some(damage) = checking.damage.take() {
         return Err(OpenError::Damaged(damage));
     }
@@ -181,6 +180,40 @@ pub fn unseal(file: &[u8], identity: &Identity) -> Result<Secret<Vec<u8>>, OpenE
     }
     complete.map_err(|_| OpenError::Damaged("the encrypted content was changed"))?;
     Ok(jws)
+}
+
+/// What a sealed manifest's header says to somebody who cannot open it; nothing of it is authenticated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedHeader {
+    /// How many recipients can open it.
+    pub recipients: usize,
+    /// Length of the signed manifest inside, in bytes.
+    pub content: usize,
+}
+
+/// Reads the header of a sealed manifest without an identity: damage and cuts are noticed, forgery is not.
+pub fn inspect(file: &[u8]) -> Result<SealedHeader, OpenError> {
+    let nobody = Identity::generate();
+    let checking = CheckingIdentity::new(&nobody.0);
+    match unseal_with(file, &checking) {
+        // Without a key that fits, age ends where the content begins.
+        Ok(_) | Err(OpenError::WrongIdentity) => {}
+        Err(error) => return Err(error),
+    }
+    let foreign = OpenError::Damaged("its header is not one that glasskey writes");
+    let content = checking.length.get().ok_or(foreign)?;
+    let found = file.len();
+    match sealed_length(file, content) {
+        Some(expected) if found < expected => Err(OpenError::Truncated {
+            found,
+            expected: Some(expected),
+        }),
+        Some(expected) if found == expected => Ok(SealedHeader {
+            recipients: checking.recipients.get(),
+            content,
+        }),
+        _ => Err(OpenError::Damaged("its length is not the one its header tells")),
+    }
 }
 
 /// Length of the whole file for content of `length` bytes; `None` without a recognisable header.
@@ -218,6 +251,18 @@ struct CheckingIdentity<'a> {
     identity: &'a x25519::Identity,
     length: Cell<Option<usize>>,
     damage: RefCell<Option<&'static str>>,
+    recipients: Cell<usize>,
+}
+
+impl<'a> CheckingIdentity<'a> {
+    fn new(identity: &'a x25519::Identity) -> Self {
+        Self {
+            identity,
+            length: Cell::new(None),
+            damage: RefCell::new(None),
+            recipients: Cell::new(0),
+        }
+    }
 }
 
 impl age::Identity for CheckingIdentity<'_> {
@@ -228,6 +273,7 @@ impl age::Identity for CheckingIdentity<'_> {
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
         if let Some(at) = stanzas.iter().position(|s| s.tag == STANZA) {
             let (before, own) = (&stanzas[..at], &stanzas[at]);
+            self.recipients.set(before.len());
             self.length.set(own.args.get(1).and_then(|a| a.parse().ok()));
             if own.args.first().map(String::as_str) != Some(&BASE64.encode(digest(before))) {
                 *self.damage.borrow_mut() = Some("the age header was changed");

@@ -13,6 +13,9 @@ use crate::secret::{self, Secret};
 /// Media type in the header, so that a signature over something else is never taken for a manifest.
 const TYPE: &str = "glasskey-manifest+jws";
 
+/// Why something is no signed manifest.
+const NOT_SIGNED: &str = "what was encrypted is not a signed manifest";
+
 /// The Ed25519 key of one ceremony: made in RAM, forgotten at power-off.
 pub struct StationKey(Ed25519KeyPair);
 
@@ -54,20 +57,48 @@ impl StationKey {
     }
 }
 
-/// Checks a JWS against the fingerprint from paper and returns its payload.
-pub fn verify(jws: &Secret<Vec<u8>>, station: &StationFingerprint) -> Result<Secret<Vec<u8>>, OpenError> {
-    let shape = || OpenError::Damaged("what was encrypted is not a signed manifest");
-    let bytes = jws.expose();
+/// A JWS taken apart.
+struct Parts {
+    header: Header,
+    /// Where the payload begins and ends.
+    first: usize,
+    second: usize,
+}
+
+fn take_apart(bytes: &[u8]) -> Option<Parts> {
     let mut dots = bytes
         .iter()
         .enumerate()
         .filter(|(_, b)| **b == b'.')
         .map(|(at, _)| at);
     let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-        return Err(shape());
+        return None;
     };
-    let header = BASE64URL.decode(&bytes[..first]).map_err(|_| shape())?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| shape())?;
+    let header = BASE64URL.decode(&bytes[..first]).ok()?;
+    let header = serde_json::from_slice(&header).ok()?;
+    Some(Parts {
+        header,
+        first,
+        second,
+    })
+}
+
+/// Fingerprint of the key that a JWS names as its signer; nothing is checked.
+pub fn signer(jws: &Secret<Vec<u8>>) -> Result<StationFingerprint, OpenError> {
+    take_apart(jws.expose())
+        .map(|parts| parts.header.jwk.thumbprint())
+        .ok_or(OpenError::Damaged(NOT_SIGNED))
+}
+
+/// Checks a JWS against the fingerprint from paper and returns its payload.
+pub fn verify(jws: &Secret<Vec<u8>>, station: &StationFingerprint) -> Result<Secret<Vec<u8>>, OpenError> {
+    let shape = || OpenError::Damaged(NOT_SIGNED);
+    let bytes = jws.expose();
+    let Parts {
+        header,
+        first,
+        second,
+    } = take_apart(bytes).ok_or_else(shape)?;
     let public = BASE64URL.decode(&header.jwk.x).map_err(|_| shape())?;
     let found = header.jwk.thumbprint();
     if header.alg != "EdDSA" || header.typ != TYPE || header.jwk.kty != "OKP" || header.jwk.crv != "Ed25519" {

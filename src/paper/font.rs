@@ -89,6 +89,14 @@ impl Style {
         }
     }
 
+    /// The text with `?` for each character that would not come out as it is written.
+    #[must_use]
+    pub fn legible(self, text: &str) -> String {
+        let face = self.font.face();
+        let shown = |c: char| is_left_to_right(c) && face.glyph(c).is_some();
+        text.chars().map(|c| if shown(c) { c } else { '?' }).collect()
+    }
+
     /// The same font, made smaller down to `smallest` until the text fits into `width`.
     pub fn fitted(
         self,
@@ -207,7 +215,13 @@ mod tests {
                 ),
                 "{text:?}"
             );
+            let legible = style.legible(text);
+            assert!(
+                legible.contains('?') && style.check("name", &legible).is_ok(),
+                "{legible}"
+            );
         }
+        assert_eq!(style.legible("Zoë Ωμέγα Иван €"), "Zoë Ωμέγα Иван €");
     }
 
     #[test]

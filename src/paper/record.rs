@@ -1,28 +1,24 @@
 //! The ceremony record: what officer and witness sign, and what an auditor compares with the files.
 
+mod course;
+mod flow;
+mod keys;
+mod people;
+mod seals;
+mod signatures;
+mod sums;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
+use self::flow::{BODY, CAPTION, Flow, MARGIN};
 use super::LayoutError;
 use super::font::Style;
-use super::page::{Align, Area, Millimetres, Page, PaperSize, at};
-use super::qr::{Robustness, Symbol};
+use super::page::{Align, Page, PaperSize, at};
 use crate::id::{BagNumber, CeremonyId, KeyFingerprint, LabelId, SlipNumber};
-
-const MARGIN: Millimetres = 15.0;
-const TOP: Millimetres = 30.0;
-const BOTTOM: Millimetres = 14.0;
-/// Keys on one page.
-const KEYS_PER_PAGE: usize = 10;
-const KEY_ROW: Millimetres = 9.2;
-const KEY_LEADING: Millimetres = 3.9;
-/// Type in the table of keys shrinks to this; then a text takes more lines.
-const KEY_SMALLEST: f32 = 6.5;
-const HEADING: Style = Style::sans(10.5);
-const BODY: Style = Style::sans(8.5);
-const CAPTION: Style = Style::sans(6.8);
-const LEADING: Millimetres = 4.1;
-/// Below this nothing on the record is legible.
-const SMALLEST: f32 = 5.0;
+use crate::manifest::schema::PinCustody;
+use crate::manifest::{HeadDigest, RecordCode, StationFingerprint};
 
 /// Everything the record says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,15 +27,28 @@ pub struct RecordContent {
     pub paper: PaperSize,
     /// The ceremony.
     pub ceremony: CeremonyId,
+    /// Title from the plan.
+    pub title: String,
+    /// Which pass it is the record of.
+    pub pass: Pass,
     /// When it began and ended, UTC, as text.
     pub began: String,
     /// See `began`.
     pub ended: String,
     /// Whether it was a rehearsal, which every page then says.
-    #[serde(default)]
     pub rehearsal: bool,
-    /// Who took part, the officer first.
+    /// Whether it was broken off, which every page then says.
+    pub aborted: bool,
+    /// Where PINs are kept.
+    pub custody: PinCustody,
+    /// How PINs are drawn, as a sentence.
+    pub pin_policy: String,
+    /// Who takes part, the officer first; each of them signs.
     pub people: Vec<Person>,
+    /// Who sat at the station, in order.
+    pub sittings: Vec<Sitting>,
+    /// Pauses and power cuts, in order.
+    pub interruptions: Vec<Interruption>,
     /// The keys in the order of the ceremony.
     pub keys: Vec<KeyLine>,
     /// Slips that were printed.
@@ -54,14 +63,65 @@ pub struct RecordContent {
     pub keys_prepared: u32,
     /// Keys that were turned down.
     pub keys_rejected: u32,
-    /// Whatever did not go by the plan, one sentence each.
-    pub exceptions: Vec<String>,
-    /// SHA-256 of the transcript's last line, 64 hexadecimal digits.
-    pub transcript_head: String,
-    /// The station key's fingerprint, 64 hexadecimal digits.
-    pub station_fingerprint: String,
-    /// The same fingerprint in words.
-    pub station_words: String,
+    /// Whatever did not go by the plan.
+    pub exceptions: Vec<Exception>,
+    /// SHA-256 of the transcript's last line at this moment; lines that follow continue the chain.
+    pub transcript_head: HeadDigest,
+    /// The number of that line.
+    pub transcript_lines: u64,
+    /// Fingerprint of the station key that signs the manifest.
+    pub station: StationFingerprint,
+    /// Fingerprints of the station keys before a pause or a power cut, in order.
+    pub earlier_stations: Vec<StationFingerprint>,
+}
+
+/// Which part of a ceremony a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pass {
+    /// Keys are prepared: the only pass in custody `manifest` and `slip`.
+    Preparing,
+    /// Transport PINs are replaced by those on slips (custody `rotate`).
+    Sealing,
+}
+
+/// Officer and witness from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sitting {
+    /// Officer.
+    pub officer: String,
+    /// Witness.
+    pub witness: String,
+    /// From when, UTC, as text.
+    pub from: String,
+}
+
+/// A pause, or a power cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// When it stopped, UTC, as text.
+    pub stopped: String,
+    /// When it was taken up again, UTC, as text; none of a pause that this record ends with.
+    pub resumed: Option<String>,
+    /// True for a power cut or a crash.
+    pub cut: bool,
+    /// What was known of the key in hand.
+    pub found: String,
+}
+
+/// Something out of the ordinary, and the reason that a person typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// Running number from 1.
+    pub number: u32,
+    /// What kind of exception it is, such as `Slip voided`.
+    pub kind: String,
+    /// The key or slip concerned, as it is called; empty where there is none.
+    pub subject: String,
+    /// What happened.
+    pub what: String,
+    /// Why, as a person typed it; empty where nobody was asked.
+    pub reason: String,
 }
 
 /// Someone who took part.
@@ -88,6 +148,8 @@ pub struct KeyLine {
     pub slip: Option<SlipNumber>,
     /// The bag of the slip.
     pub slip_bag: Option<BagNumber>,
+    /// The bag of the second half of a split slip.
+    pub second_slip_bag: Option<BagNumber>,
     /// The bag of the key.
     pub key_bag: Option<BagNumber>,
     /// Who keeps it.
@@ -98,31 +160,29 @@ pub struct KeyLine {
     pub outcome: String,
 }
 
-/// Where the next thing goes; opens a page when one is full.
-struct Flow<'a> {
-    content: &'a RecordContent,
-    pages: Vec<Page>,
-    page: Page,
-    y: Millimetres,
-}
-
 impl RecordContent {
+    /// What its QR code says.
+    #[must_use]
+    pub fn code(&self) -> RecordCode {
+        RecordCode {
+            ceremony: self.ceremony.clone(),
+            station: self.station,
+            head: self.transcript_head,
+        }
+    }
+
     /// Lays the record out on as many pages as it needs.
     pub fn pages(&self) -> Result<Vec<Page>, LayoutError> {
-        let mut flow = Flow {
-            content: self,
-            pages: Vec::new(),
-            page: Page::new(self.paper),
-            y: TOP,
-        };
+        let mut flow = Flow::new(self);
+        flow.policy()?;
         flow.people()?;
         flow.keys()?;
         flow.reconciliation()?;
         flow.exceptions()?;
+        flow.interruptions()?;
         flow.fingerprints()?;
         flow.signatures()?;
-        let mut pages = flow.pages;
-        pages.push(flow.page);
+        let mut pages = flow.finish();
         let total = pages.len();
         for (index, page) in pages.iter_mut().enumerate() {
             self.frame(page, index + 1, total)?;
@@ -133,13 +193,11 @@ impl RecordContent {
     /// The head and foot that every page has.
     fn frame(&self, page: &mut Page, number: usize, total: usize) -> Result<(), LayoutError> {
         let (right, bottom) = (page.paper.width() - MARGIN, page.paper.height());
-        page.write(
-            at(MARGIN, 16.5),
-            Align::Left,
-            Style::sans(19.0),
-            "title",
-            "Ceremony record",
-        )?;
+        let title = match self.pass {
+            Pass::Preparing => "Ceremony record",
+            Pass::Sealing => "Ceremony record, second pass",
+        };
+        page.write(at(MARGIN, 16.5), Align::Left, Style::sans(19.0), "title", title)?;
         let id = Style::mono(19.0);
         page.write(
             at(right, 16.5),
@@ -159,439 +217,19 @@ impl RecordContent {
             "times of the ceremony",
             &times,
         )?;
-        if self.rehearsal {
-            let text = "REHEARSAL: not valid for any key in use";
-            page.write(at(right, 23.8), Align::Right, BODY, "caption", text)?;
+        let warning = match (self.rehearsal, self.aborted) {
+            (false, false) => None,
+            (true, false) => Some("REHEARSAL: not valid for any key in use"),
+            (false, true) => Some("BROKEN OFF: see the exceptions"),
+            (true, true) => Some("REHEARSAL, BROKEN OFF"),
+        };
+        if let Some(text) = warning {
+            page.write(at(right, 23.8), Align::Right, Style::sans(9.5), "caption", text)?;
         }
         let foot = format!("Ceremony {}, page {number} of {total}", self.ceremony);
         page.write(at(right, bottom - 8.5), Align::Right, CAPTION, "caption", &foot)?;
         let note =
             "Emergency-access security keys, prepared offline with Glasskey. No PIN stands on this record.";
         page.write(at(MARGIN, bottom - 8.5), Align::Left, CAPTION, "caption", note)
-    }
-}
-
-impl Flow<'_> {
-    fn right(&self) -> Millimetres {
-        self.page.paper.width() - MARGIN
-    }
-
-    /// Makes sure that `height` is free; opens a page otherwise.
-    fn need(&mut self, height: Millimetres) {
-        if self.y + height > self.page.paper.height() - BOTTOM {
-            let full = std::mem::replace(&mut self.page, Page::new(self.content.paper));
-            self.pages.push(full);
-            self.y = TOP;
-        }
-    }
-
-    fn heading(&mut self, text: &str) -> Result<(), LayoutError> {
-        self.page
-            .write(at(MARGIN, self.y + 4.0), Align::Left, HEADING, "title", text)?;
-        self.y += 5.5;
-        Ok(())
-    }
-
-    fn people(&mut self) -> Result<(), LayoutError> {
-        self.heading("People")?;
-        for pair in self.content.people.chunks(2) {
-            self.need(LEADING);
-            for (person, x) in pair.iter().zip([MARGIN, MARGIN + 92.0]) {
-                self.page.write_within(
-                    at(x, self.y + 3.2),
-                    (25.0, SMALLEST),
-                    CAPTION,
-                    "role of a person",
-                    &person.role,
-                )?;
-                self.page.write_within(
-                    at(x + 26.0, self.y + 3.2),
-                    (62.0, SMALLEST),
-                    Style::sans(9.5),
-                    "name of a person",
-                    &person.name,
-                )?;
-            }
-            self.y += LEADING + 0.4;
-        }
-        self.y += 1.5;
-        Ok(())
-    }
-
-    fn keys(&mut self) -> Result<(), LayoutError> {
-        for (index, page) in self.content.keys.chunks(KEYS_PER_PAGE).enumerate() {
-            if index > 0 {
-                self.need(f32::MAX);
-            }
-            self.need(16.0 + KEY_ROW);
-            self.heading(if index == 0 { "Keys" } else { "Keys, continued" })?;
-            self.key_captions()?;
-            for key in page {
-                self.key(key)?;
-            }
-            let y = self.y;
-            self.page.line(at(MARGIN, y), at(self.right(), y), 0.3);
-        }
-        self.y += 1.5;
-        Ok(())
-    }
-
-    /// Left edges and widths of the key table's columns.
-    fn columns(&self) -> [(Millimetres, Millimetres); 4] {
-        let right = self.right();
-        [
-            (MARGIN, 23.5),
-            (MARGIN + 25.5, 71.5),
-            (MARGIN + 99.5, 36.0),
-            (MARGIN + 138.0, right - MARGIN - 138.0),
-        ]
-    }
-
-    fn key_captions(&mut self) -> Result<(), LayoutError> {
-        let captions = [
-            "Label, fingerprint",
-            "Account, model and AAGUID",
-            "Bags of slip and key",
-            "Custodian, outcome",
-        ];
-        for ((x, _), caption) in self.columns().into_iter().zip(captions) {
-            self.page
-                .write(at(x, self.y + 2.4), Align::Left, CAPTION, "caption", caption)?;
-        }
-        self.y += 3.6;
-        Ok(())
-    }
-
-    fn key(&mut self, key: &KeyLine) -> Result<(), LayoutError> {
-        const NONE: &str = "\u{2013}";
-        let text = |id: Option<String>| id.unwrap_or_else(|| NONE.to_owned());
-        let slip = format!(
-            "{:<6}  {}",
-            text(key.slip.map(|s| s.to_string())),
-            text(key.slip_bag.as_ref().map(ToString::to_string))
-        );
-        let key_bag = format!("Key     {}", text(key.key_bag.as_ref().map(ToString::to_string)));
-        let aaguid: String = key.aaguid.chars().take(8).collect();
-        let (ids, name) = (Style::mono(8.0), Style::sans(9.0));
-        let cells = [
-            [
-                (
-                    Style::mono(10.5),
-                    "label id",
-                    text(key.label.as_ref().map(ToString::to_string)),
-                ),
-                (
-                    ids,
-                    "key fingerprint",
-                    text(key.fingerprint.as_ref().map(ToString::to_string)),
-                ),
-            ],
-            [
-                (name, "account", key.account.clone()),
-                (BODY, "model", format!("{} ({aaguid})", key.model)),
-            ],
-            [
-                (ids, "bag number of the slip", slip),
-                (ids, "bag number of the key", key_bag),
-            ],
-            [
-                (name, "custodian", key.custodian.clone()),
-                (BODY, "outcome", key.outcome.clone()),
-            ],
-        ];
-        let columns = self.columns();
-        let mut texts = Vec::new();
-        for (cell, (x, width)) in cells.into_iter().zip(columns) {
-            let mut y = 4.0;
-            for (style, field, text) in cell {
-                for (style, line) in lines(style, field, &text, width)? {
-                    texts.push((at(x, y), style, field, line));
-                    y += KEY_LEADING;
-                }
-            }
-        }
-        let lowest = texts.iter().map(|(at, ..)| at.y).fold(0.0, f32::max);
-        let height = lowest + KEY_ROW - 4.0 - KEY_LEADING;
-        self.need(height + 1.0);
-        let (y, right) = (self.y, self.right());
-        self.page.line(at(MARGIN, y), at(right, y), 0.12);
-        for (place, style, field, line) in texts {
-            self.page
-                .write(at(place.x, y + place.y), Align::Left, style, field, &line)?;
-        }
-        self.y += height;
-        Ok(())
-    }
-
-    fn reconciliation(&mut self) -> Result<(), LayoutError> {
-        let content = self.content;
-        self.need(20.0);
-        self.heading("Reconciliation")?;
-        let voided = u32::try_from(content.slips_voided.len()).unwrap_or(u32::MAX);
-        let slips_agree = content.slips_sealed.checked_add(voided) == Some(content.slips_printed);
-        let keys_agree = content.keys_prepared.checked_add(content.keys_rejected) == Some(content.keys_seen);
-        let verdict = |agree| if agree { "agrees" } else { "DOES NOT AGREE" };
-        let mut slips = format!(
-            "Slips: {} printed = {} sealed + {voided} voided: {}.",
-            content.slips_printed,
-            content.slips_sealed,
-            verdict(slips_agree)
-        );
-        if voided > 0 {
-            let numbers: Vec<String> = content.slips_voided.iter().map(ToString::to_string).collect();
-            slips = format!("{slips} Voided: {}.", numbers.join(", "));
-        }
-        let keys = format!(
-            "Keys: {} seen = {} prepared + {} rejected: {}.",
-            content.keys_seen,
-            content.keys_prepared,
-            content.keys_rejected,
-            verdict(keys_agree)
-        );
-        self.flowing("reconciliation", &slips)?;
-        self.flowing("reconciliation", &keys)?;
-        self.y += 1.5;
-        Ok(())
-    }
-
-    fn exceptions(&mut self) -> Result<(), LayoutError> {
-        self.need(14.0);
-        self.heading("Exceptions")?;
-        if self.content.exceptions.is_empty() {
-            self.flowing("exceptions", "None.")?;
-        }
-        for (index, exception) in self.content.exceptions.iter().enumerate() {
-            self.flowing("exceptions", &format!("{}. {exception}", index + 1))?;
-        }
-        self.y += 1.5;
-        Ok(())
-    }
-
-    /// Text that may run on to the next page.
-    fn flowing(&mut self, field: &str, text: &str) -> Result<(), LayoutError> {
-        let width = self.right() - MARGIN;
-        BODY.check(field, text)?;
-        for line in BODY.wrapped(text, width) {
-            self.need(LEADING);
-            self.page
-                .write(at(MARGIN, self.y + 3.2), Align::Left, BODY, field, &line)?;
-            self.y += LEADING;
-        }
-        Ok(())
-    }
-
-    fn fingerprints(&mut self) -> Result<(), LayoutError> {
-        let content = self.content;
-        let station = hexadecimal("station key's fingerprint", &content.station_fingerprint)?;
-        let head = hexadecimal("transcript head", &content.transcript_head)?;
-        let words: Vec<&str> = content.station_words.split_whitespace().collect();
-        let rows = u8::try_from(words.len().div_ceil(6)).map_or(0.0, f32::from);
-        self.need(41.0 + 4.6 * rows);
-        self.heading("Station key and transcript")?;
-        let code = format!("GLASSKEY-STATION:1:{station}");
-        let symbol = Symbol::encode(&code, 4, Robustness::Paper).ok_or(LayoutError::Code {
-            field: "station key's fingerprint".into(),
-        })?;
-        // 16 dots at 600 dpi.
-        let module = 16.0 * 25.4 / 600.0;
-        let side = f32::from(symbol.side_with_quiet_zone()) * module;
-        let right = self.right();
-        self.page
-            .modules(at(right - side + 2.4, self.y - 3.5), module, symbol);
-        let width = right - side - MARGIN;
-        let mut y = self.y + 2.5;
-        let blocks = [
-            (
-                "Station key's fingerprint (SHA-256): the witness reads it aloud from the screen",
-                &station,
-            ),
-            (
-                "Transcript head (SHA-256): the digest of the transcript's last line",
-                &head,
-            ),
-        ];
-        for (caption, digits) in blocks {
-            self.page
-                .write_within(at(MARGIN, y), (width, SMALLEST), CAPTION, "caption", caption)?;
-            for line in grouped(digits) {
-                y += 4.6;
-                let style = Style::mono(11.5).fitted("fingerprint", &line, width, 7.0)?;
-                self.page
-                    .write(at(MARGIN, y), Align::Left, style, "fingerprint", &line)?;
-            }
-            y += 5.2;
-        }
-        let caption = "The station key's fingerprint in words";
-        self.page
-            .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;
-        let column = (right - MARGIN) / 6.0;
-        for row in words.chunks(6) {
-            y += 4.6;
-            let mut x = MARGIN;
-            for word in row {
-                self.page.write_within(
-                    at(x, y),
-                    (column - 1.5, 7.0),
-                    Style::mono(10.0),
-                    "fingerprint in words",
-                    word,
-                )?;
-                x += column;
-            }
-        }
-        self.y = y + 3.5;
-        Ok(())
-    }
-
-    fn signatures(&mut self) -> Result<(), LayoutError> {
-        let signing: Vec<&Person> = self.content.people.iter().collect();
-        self.need(19.0);
-        self.heading("Signatures")?;
-        let width = (self.right() - MARGIN - 4.0) / 2.0;
-        for pair in signing.chunks(2) {
-            self.need(13.0);
-            for (person, x) in pair.iter().zip([MARGIN, MARGIN + width + 4.0]) {
-                let area = Area {
-                    x,
-                    y: self.y,
-                    width,
-                    height: 12.0,
-                };
-                self.page.frame(area, 0.25);
-                let caption = format!("{}: {} (date, signature)", person.role, person.name);
-                self.page.write_within(
-                    at(x + 1.2, self.y + 3.0),
-                    (width - 2.4, 4.5),
-                    CAPTION,
-                    "name of a person",
-                    &caption,
-                )?;
-            }
-            self.y += 13.0;
-        }
-        Ok(())
-    }
-}
-
-/// A cell's text: smaller where that is enough, else on several lines.
-fn lines(
-    style: Style,
-    field: &str,
-    text: &str,
-    width: Millimetres,
-) -> Result<Vec<(Style, String)>, LayoutError> {
-    style.check(field, text)?;
-    if let Ok(style) = style.fitted(field, text, width, KEY_SMALLEST) {
-        return Ok(vec![(style, text.to_owned())]);
-    }
-    let style = Style {
-        size: KEY_SMALLEST.max(style.size - 1.0),
-        ..style
-    };
-    let lines = style.wrapped(text, width);
-    Ok(lines.into_iter().map(|line| (style, line)).collect())
-}
-
-/// 64 hexadecimal digits in upper case, or a refusal.
-fn hexadecimal(field: &str, text: &str) -> Result<String, LayoutError> {
-    let digits = text.to_ascii_uppercase();
-    if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        Ok(digits)
-    } else {
-        Err(LayoutError::Code {
-            field: field.to_owned(),
-        })
-    }
-}
-
-/// 16 groups of 4 on two lines.
-fn grouped(digits: &str) -> Vec<String> {
-    let groups: Vec<&str> = (0..digits.len())
-        .step_by(4)
-        .map(|from| &digits[from..digits.len().min(from + 4)])
-        .collect();
-    groups.chunks(8).map(|line| line.join(" ")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::paper::page::Item;
-    use proptest::prelude::*;
-
-    prop_compose! {
-        fn records()(
-            letter: bool,
-            people in proptest::collection::vec("[A-Za-zäß ]{0,40}", 0..9),
-            keys in proptest::collection::vec(("[a-zW.@-]{1,64}", "[A-Za-z :,W]{0,90}"), 0..25),
-            exceptions in proptest::collection::vec("[A-Za-z0-9 .,]{0,300}", 0..30),
-        ) -> RecordContent {
-            let mut random = |bytes: &mut [u8]| bytes.fill(7);
-            let key = |(account, outcome): (String, String)| KeyLine {
-                label: None,
-                account,
-                model: outcome.clone(),
-                aaguid: "00000000-0000-0000-0000-000000000000".into(),
-                slip: None,
-                slip_bag: "12345678901234567890123456789012".parse().ok(),
-                key_bag: None,
-                custodian: outcome.clone(),
-                fingerprint: None,
-                outcome,
-            };
-            RecordContent {
-                paper: if letter { PaperSize::Letter } else { PaperSize::A4 },
-                ceremony: CeremonyId::draw(&mut random),
-                began: "2026-11-22 09:02".into(),
-                ended: "2026-11-22 10:41".into(),
-                rehearsal: letter,
-                people: people
-                    .into_iter()
-                    .map(|name| Person { role: "Custodian".into(), name })
-                    .collect(),
-                keys: keys.into_iter().map(key).collect(),
-                slips_printed: 0,
-                slips_sealed: 0,
-                slips_voided: Vec::new(),
-                keys_seen: 0,
-                keys_prepared: 0,
-                keys_rejected: 0,
-                exceptions,
-                transcript_head: "0".repeat(64),
-                station_fingerprint: "F".repeat(64),
-                station_words: ["word"; 24].join(" "),
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn whatever_happened_fits_on_pages(content in records()) {
-            let pages = content.pages().unwrap();
-            for page in &pages {
-                let (width, height) = (page.paper.width() - 10.0, page.paper.height() - 8.0);
-                for item in &page.items {
-                    let (right, bottom) = match item {
-                        Item::Text { at, style, text } => (at.x + style.width(text.expose()), at.y),
-                        Item::Line { to, .. } => (to.x, to.y),
-                        Item::Frame { area, .. } => (area.x + area.width, area.y + area.height),
-                        Item::Modules { at, module, symbol } => {
-                            let side = f32::from(symbol.side) * module;
-                            (at.x + side, at.y + side)
-                        }
-                    };
-                    prop_assert!(right <= width && bottom <= height, "{right} x {bottom}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn fingerprints_are_64_hexadecimal_digits_or_refused() {
-        assert_eq!(hexadecimal("x", &"ab".repeat(32)), Ok("AB".repeat(32)));
-        assert!(hexadecimal("x", &"ab".repeat(31)).is_err());
-        assert!(hexadecimal("x", &"xy".repeat(32)).is_err());
-        assert_eq!(grouped(&"AB".repeat(32)).join(" ").split(' ').count(), 16);
     }
 }

@@ -163,6 +163,10 @@ pub struct Tally {
     pub stage: Stage,
     /// SHA-256 and length of the manifest, once written.
     pub manifest: Option<(String, u64)>,
+    /// Fingerprint of the station key that signed that manifest.
+    pub signer: Option<StationFingerprint>,
+    /// Whether it ended by being broken off.
+    pub aborted: bool,
     /// What contradicts the order of a ceremony.
     pub findings: Vec<Finding>,
 }
@@ -188,6 +192,8 @@ impl Default for Tally {
             in_hand: None,
             stage: Stage::Empty,
             manifest: None,
+            signer: None,
+            aborted: false,
             findings: Vec::new(),
         }
     }

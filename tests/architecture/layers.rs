@@ -18,9 +18,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("transcript", &["id", "manifest"]),
     ("plan", &["id", "manifest"]),
     ("key", &["blob", "id", "identity", "secret", "worker"]),
+    ("audit", &["id", "key", "manifest", "transcript"]),
     // Station
     ("pin", &["plan", "secret"]),
-    ("paper", &["id", "secret"]),
+    ("paper", &["id", "manifest", "secret"]),
     ("printer", &["paper", "secret", "worker"]),
     ("media", &["id"]),
     ("vault", &["blob", "manifest", "secret", "worker"]),
@@ -106,10 +107,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["appliance", "cli", "console", "media", "plan", "worker"],
     ),
     ("cli::sandbox", &["cli", "id", "sandbox"]),
+    ("cli::input", &["manifest", "secret"]),
+    (
+        "cli::verify",
+        &[
+            "audit",
+            "cli",
+            "cli::input",
+            "id",
+            "manifest",
+            "secret",
+            "transcript",
+        ],
+    ),
     (
         "cli::companion",
         &[
             "cli",
+            "cli::input",
             "graph",
             "id",
             "inventory",

@@ -8,11 +8,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use glasskey::id::{CeremonyId, KeyFingerprint, LabelId, SlipNumber};
+use glasskey::manifest::schema::PinCustody;
+use glasskey::manifest::{HeadDigest, RecordCode, StationFingerprint};
 use glasskey::paper::Document;
 use glasskey::paper::font::Style;
 use glasskey::paper::label::{LabelContent, LabelPayload, LabelSheet};
 use glasskey::paper::page::{Item, PaperSize};
-use glasskey::paper::record::{KeyLine, Person, RecordContent};
+use glasskey::paper::record::{Exception, Interruption, KeyLine, Pass, Person, RecordContent, Sitting};
 use glasskey::paper::slip::SlipContent;
 use glasskey::paper::stock::Stock;
 use glasskey::printer::{self, Language, PrintError, Printer};
@@ -71,6 +73,7 @@ fn record(paper: PaperSize, keys: u32) -> RecordContent {
         aaguid: "eabb46cc-e241-80bf-ae9e-96fa6d2975cf".into(),
         slip: SlipNumber::new(number),
         slip_bag: format!("KT-00{number:02}-4471").parse().ok(),
+        second_slip_bag: None,
         key_bag: format!("KT-00{number:02}-4472").parse().ok(),
         custodian: "Zoë Łukaszewicz-Brandt".into(),
         fingerprint: Some(KeyFingerprint::of(&number.to_le_bytes())),
@@ -89,6 +92,17 @@ fn record(paper: PaperSize, keys: u32) -> RecordContent {
         began: "2026-11-22 09:02".into(),
         ended: "2026-11-22 10:41".into(),
         rehearsal: false,
+        title: "Emergency access, first issue 2026".into(),
+        pass: Pass::Preparing,
+        aborted: false,
+        custody: PinCustody::Manifest,
+        pin_policy: "8 random digits; trivial ones are drawn again.".into(),
+        sittings: vec![Sitting {
+            officer: "Margarethe Oberhuber".into(),
+            witness: "José Ångström".into(),
+            from: "2026-11-22 09:02".into(),
+        }],
+        interruptions: Vec::new(),
         people: vec![
             person("Security officer", "Margarethe Oberhuber"),
             person("Witness", "José Ångström"),
@@ -103,16 +117,76 @@ fn record(paper: PaperSize, keys: u32) -> RecordContent {
         keys_prepared: keys - 1,
         keys_rejected: 1,
         exceptions: vec![
-            "Slip 0004 came out creased; its number was voided and a new PIN was drawn.".into(),
-            "One key did not answer to touch and was rejected.".into(),
+            exception(
+                1,
+                "Slip voided",
+                "slip 0004-8",
+                "The slip did not come out whole.",
+            ),
+            exception(
+                2,
+                "Key put aside",
+                "label F5GV99",
+                "The key did not answer to touch within 30 s.",
+            ),
         ],
-        transcript_head: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
-        station_fingerprint: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into(),
-        station_words: "zoo wrong abandon ability able about above absent absorb abstract absurd abuse \
-                        access accident account accuse achieve acid acoustic acquire across act action \
-                        actor"
-            .into(),
+        transcript_head: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+            .parse()
+            .expect("64 digits"),
+        transcript_lines: 143,
+        station: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
+            .parse()
+            .expect("64 digits"),
+        earlier_stations: Vec::new(),
     }
+}
+
+fn exception(number: u32, kind: &str, subject: &str, what: &str) -> Exception {
+    Exception {
+        number,
+        kind: kind.into(),
+        subject: subject.into(),
+        what: what.into(),
+        reason: "creased in the tray; both of us saw it".into(),
+    }
+}
+
+/// A record of a day on which a lot happened: eight exceptions, a change of people, a pause and a power cut.
+fn eventful(paper: PaperSize, keys: u32) -> RecordContent {
+    let mut content = record(paper, keys);
+    content.exceptions.extend((3..=8).map(|number| {
+        let mut exception = exception(
+            number,
+            "Restart",
+            "",
+            "The ceremony was taken up again after a power cut. A reset of the key in hand was begun and may have happened.",
+        );
+        exception.reason = "The cleaner unplugged the station by mistake while we were waiting for the touch; the \
+                            key lay on the table the whole time and neither of us left the room. 山田 has been told."
+            .into();
+        exception
+    }));
+    content.sittings.push(Sitting {
+        officer: "José Ångström".into(),
+        witness: "Zoë Łukaszewicz-Brandt".into(),
+        from: "2026-11-22 10:05".into(),
+    });
+    let stop = |cut: bool, found: &str| Interruption {
+        stopped: "2026-11-22 09:50".into(),
+        resumed: Some("2026-11-22 10:05".into()),
+        cut,
+        found: found.into(),
+    };
+    content.interruptions = vec![
+        stop(false, "No key was in hand."),
+        stop(
+            true,
+            "The key in hand may have been reset; it had no PIN of this ceremony.",
+        ),
+    ];
+    content.keys[0].second_slip_bag = "KT-0001-4473".parse().ok();
+    content.earlier_stations = vec![StationFingerprint([0xA5; 32]), StationFingerprint([0x3C; 32])];
+    content
 }
 
 fn pdf(document: &Document, pin: Option<&Pin>) -> Vec<u8> {
@@ -351,7 +425,7 @@ fn every_label_on_a_full_sheet_scans_by_itself() {
 #[test]
 fn record_shows_everything_and_its_code_scans() {
     for (paper, name) in [(PaperSize::A4, "a4"), (PaperSize::Letter, "letter")] {
-        for (keys, pages) in [(4, 1), (10, 2), (23, 4)] {
+        for (keys, pages) in [(2, 1), (4, 2), (10, 2), (23, 4)] {
             let content = record(paper, keys);
             let document = Document::Record(Box::new(content.clone()));
             assert_eq!(document.check_printable(), Ok(()));
@@ -360,7 +434,14 @@ fn record_shows_everything_and_its_code_scans() {
             for key in &content.keys {
                 assert!(text.contains(&key.account), "{}", key.account);
             }
-            for word in ["José Ångström", "Иван Петров", "9F86 D081", "acoustic", "agrees"] {
+            for word in [
+                "José Ångström",
+                "Иван Петров",
+                "9F86 D081",
+                "agrees",
+                "line 143",
+                "trivial ones are drawn again",
+            ] {
                 assert!(text.contains(word), "{word}: {text}");
             }
             let made = text.matches("Ceremony record").count();
@@ -376,8 +457,10 @@ fn record_shows_everything_and_its_code_scans() {
                     }
                 })
                 .collect();
-            let fingerprint = content.station_fingerprint.to_uppercase();
-            assert_eq!(codes, [format!("GLASSKEY-STATION:1:{fingerprint}")]);
+            assert_eq!(codes, [content.code().to_string()]);
+            let code: RecordCode = codes[0].parse().expect("it reads back");
+            let words = |words: String| words.split(' ').all(|word| text.contains(word));
+            assert!(words(code.station.words()) && words(code.head.words()), "{text}");
         }
     }
 }
@@ -385,6 +468,54 @@ fn record_shows_everything_and_its_code_scans() {
 fn text_of_page(path: &Path, page: &str) -> String {
     let file = path.display().to_string();
     tool("pdftotext", &["-f", page, "-l", page, &file, "-"])
+}
+
+#[test]
+fn record_tells_of_an_eventful_day() {
+    for (paper, name) in [(PaperSize::A4, "a4"), (PaperSize::Letter, "letter")] {
+        for keys in [2, 12] {
+            let mut content = eventful(paper, keys);
+            content.aborted = keys == 2;
+            let path = saved(
+                &format!("record-eventful-{name}-{keys}.pdf"),
+                &pdf(&Document::Record(Box::new(content.clone())), None),
+            );
+            let text = text_of(&path);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let flat = words.join(" ");
+            for wanted in [
+                "8. Restart: The ceremony was taken up again",
+                "neither of us left the room. ?? has been told.",
+                "At the station from 2026-11-22 10:05 UTC: José Ångström as officer",
+                "Paused at 2026-11-22 09:50 UTC, taken up again",
+                "Power cut or crash after 2026-11-22 09:50 UTC",
+                "A5A5 A5A5",
+                "Half 2 KT-0001-4473",
+            ] {
+                assert!(flat.contains(wanted), "{wanted}: {flat}");
+            }
+            assert_eq!(flat.contains("BROKEN OFF"), content.aborted);
+            for person in &content.people {
+                assert!(flat.contains(&format!("{}: {} (date, signature)", person.role, person.name)));
+            }
+            let pages = flat.matches("page 1 of").count();
+            assert_eq!(pages, 1, "{flat}");
+        }
+    }
+}
+
+#[test]
+fn record_of_the_second_pass_says_so() {
+    let mut content = record(PaperSize::A4, 2);
+    content.custody = PinCustody::Rotate;
+    content.pass = Pass::Sealing;
+    content.transcript_head = HeadDigest([9; 32]);
+    let text = text_of(&saved(
+        "record-sealing.pdf",
+        &pdf(&Document::Record(Box::new(content)), None),
+    ));
+    assert!(text.contains("Ceremony record, second pass"), "{text}");
+    assert!(text.contains("0909 0909"), "{text}");
 }
 
 #[test]

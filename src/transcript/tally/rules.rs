@@ -313,6 +313,7 @@ impl Tally {
         match entry {
             Entry::ManifestWritten { sha256, bytes } => {
                 self.manifest = Some((sha256.clone(), *bytes));
+                self.signer = self.stations.last().copied();
                 self.stage = Stage::Exported;
             }
             Entry::Ended {
@@ -321,8 +322,9 @@ impl Tally {
                 slips_printed,
                 slips_voided,
                 exceptions,
-                ..
+                aborted,
             } => {
+                self.aborted = *aborted;
                 let says = [*prepared, *rejected, *slips_printed, *slips_voided, *exceptions];
                 let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                 let adds_up = [

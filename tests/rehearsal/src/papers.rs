@@ -160,7 +160,7 @@ fn slip_number(text: &str) -> Result<String> {
 
 /// The station's fingerprint as its QR code and its printed groups agree on it.
 fn fingerprint(text: &str, qr: &str) -> Result<String> {
-    let digits = capture(qr, "^GLASSKEY-STATION:1:([0-9A-F]{64})$")?;
+    let digits = capture(qr, "^GLASSKEY-RECORD:1:[0-9A-Z]{8}:([0-9A-F]{64}):[0-9A-F]{64}$")?;
     let groups: Vec<&str> = (0..16).map(|n| &digits[4 * n..4 * n + 4]).collect();
     let printed: Vec<&str> = text.split_whitespace().collect();
     if printed.windows(groups.len()).any(|words| words == groups) {
