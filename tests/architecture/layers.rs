@@ -152,6 +152,8 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("hidapi", "", &["key"]),
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),
+    ("ratatui_core", "", &["console::screen"]),
+    ("font8x8", "", &["console::screen"]),
     ("age", "", &["manifest::seal"]),
 ];
 
