@@ -1,5 +1,5 @@
 //! How the station speaks with the officer: [`text`] says what in words, [`view`] what a full screen shows besides,
-//! and [`screen`] (a Linux console), [`line`] (anything else) or [`script`] (replayed answers) is what it speaks through.
+//! and [`screen`] (a Linux console), [`line`](mod@line) (anything else) or [`script`] (replayed answers) is what it speaks through.
 //!
 //! A console shows text and hands back typed lines; it never sees a PIN.
 

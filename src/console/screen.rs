@@ -1,7 +1,7 @@
 //! The full screen of the station: what to do in large letters, and where the ceremony stands.
 //!
 //! It is drawn with ratatui on a terminal of our own ([`Screen`]): the event loops of the usual ones want sockets,
-//! which the station's kernel does not have. [`draw`](draw::draw) lays out a [`Board`](board::Board) on any size and
+//! which the station's kernel does not have. [`draw()`](draw::draw) lays out a [`Board`] on any size and
 //! knows no terminal; the [`editor`] makes lines of what is typed; [`glyph`] keeps to the characters of the console font.
 
 pub mod board;

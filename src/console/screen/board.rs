@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::glyph;
+use super::{glyph, pen};
 use crate::console::view::{Instruction, Tone, View};
 
 /// Paragraphs that are kept; a screen shows the last few.
@@ -103,6 +103,9 @@ impl Board {
     pub fn show(&mut self, view: &View) {
         self.view = view.clone();
         self.question_is_newer = false;
+        if !view.instruction.sentence.is_empty() {
+            self.told = Instruction::default();
+        }
     }
 
     /// The last view.
@@ -135,11 +138,24 @@ impl Board {
             Some(question) => Instruction {
                 tone: Tone::Answer,
                 sentence: last_sentence(question).to_owned(),
-                detail: String::new(),
+                detail: self.trouble(),
             },
             None if said => self.view.instruction.clone(),
             None => self.told.clone(),
         }
+    }
+
+    /// The trouble that was told last, with what to do about it; it belongs to the question that follows it.
+    fn trouble(&self) -> String {
+        let Instruction {
+            tone,
+            sentence,
+            detail,
+        } = &self.told;
+        if *tone != Tone::Trouble {
+            return String::new();
+        }
+        format!("{}: {sentence} {detail}", pen::word(Tone::Trouble))
     }
 
     /// How much of a clock's time is left; `None` where the view has no clock.
@@ -235,6 +251,27 @@ mod tests {
         board.close_question();
         assert!(board.question().is_empty());
         assert_eq!(board.instruction().sentence, "Wait.");
+    }
+
+    #[test]
+    fn a_question_after_a_trouble_says_what_the_trouble_is() {
+        let mut board = board();
+        board.tell("!! No stick was found.\n   Put one in.");
+        board.ask("?? Press Enter to try again.", false);
+        assert_eq!(
+            board.instruction().detail,
+            "TROUBLE: No stick was found. Put one in."
+        );
+        board.tell(">> Take it out.");
+        assert_eq!(board.instruction().detail, "");
+
+        // A view that came after it has the last word.
+        board.tell("!! Gone.");
+        let mut view = View::default();
+        view.instruction.sentence = "Wait.".into();
+        board.show(&view);
+        board.ask("?? Erase it?", false);
+        assert_eq!(board.instruction().detail, "");
     }
 
     #[test]
