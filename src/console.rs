@@ -1,8 +1,11 @@
-//! How the station speaks with the officer: [`text`] says what in words, [`line`] on which screen.
+//! How the station speaks with the officer: [`text`] says what in words, [`view`] what a full screen shows besides,
+//! and [`screen`] (a Linux console), [`line`](mod@line) (anything else) or [`script`] (replayed answers) is what it speaks through.
 //!
 //! A console shows text and hands back typed lines; it never sees a PIN.
 
 pub mod line;
+pub mod screen;
+pub mod script;
 pub mod text;
 pub mod view;
 
@@ -20,6 +23,14 @@ pub enum ConsoleError {
     /// The terminal failed.
     #[error("the console failed: {0}")]
     Io(#[from] std::io::Error),
+    /// A script was asked what it has no answer to.
+    #[error("the script has no answer to {question:?}; the question it has next is {expected:?}")]
+    Unexpected {
+        /// The question that was asked.
+        question: String,
+        /// Part of the question that comes next in the script; empty at its end.
+        expected: String,
+    },
 }
 
 /// A screen and a keyboard, or what stands for them.
@@ -29,6 +40,11 @@ pub trait Console {
 
     /// Shows a question; the answer comes from [`Console::poll`].
     fn ask(&mut self, question: &str) -> Result<(), ConsoleError>;
+
+    /// Takes back the question that stands, because its answer has no meaning any more.
+    fn withdraw(&mut self) -> Result<(), ConsoleError> {
+        Ok(())
+    }
 
     /// Returns a line the officer typed, or `None` when none came within `wait`.
     fn poll(&mut self, wait: Duration) -> Result<Option<String>, ConsoleError>;

@@ -172,6 +172,8 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),
     ("age", "", &["manifest::seal", "vault::child"]),
+    ("ratatui_core", "", &["console::screen"]),
+    ("font8x8", "", &["console::screen"]),
 ];
 
 /// What the state machine may not touch of the system.
