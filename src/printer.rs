@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::paper::{Document, LayoutError};
 use crate::secret::{self, Pin};
-use crate::worker::{Launcher, WorkerError};
+use crate::worker::{Launcher, Running, WorkerError};
 pub use language::Language;
 
 /// A printer on a USB port.
@@ -142,6 +142,12 @@ pub enum PrintError {
     /// The officer stopped it.
     #[error("Printing was stopped.")]
     Cancelled,
+    /// The printing process did not begin to print.
+    #[error("Printing could not begin: {0}.")]
+    NotStarted(
+        /// Why.
+        String,
+    ),
     /// The printing process gave no usable answer.
     #[error("The printing process failed: {0}")]
     Worker(
@@ -166,6 +172,7 @@ impl PrintError {
             Self::PinRefused(_) => "Use a printer with another language. Nothing was printed.".into(),
             Self::Layout(error) => error.hint().into(),
             Self::NotAPrinter(_) => "Unplug the printer and plug it in again. Nothing was printed.".into(),
+            Self::NotStarted(_) => "Try again. Nothing was printed.".into(),
             Self::Open { .. } => {
                 "Switch the printer off and on; nothing else may be using it. Nothing was printed.".into()
             }
@@ -221,9 +228,92 @@ impl Printer {
     }
 }
 
-/// Prints a document in a child process; `pin` goes with slips and with nothing else.
+/// A document that waits in its child process, laid out and rendered.
+pub struct Prepared {
+    child: Running,
+    language: Language,
+    pjl: bool,
+}
+
+/// Lays a document out in a child process; `pin` goes with slips and with nothing else.
 ///
-/// Returns when the printer has taken all bytes; the deadline covers everything until then.
+/// Nothing reaches the printer before [`Prepared::print`]; dropped, the child ends and its memory is wiped.
+pub fn prepare(
+    launcher: &Launcher,
+    printer: &Printer,
+    document: &Document,
+    pin: Option<&Pin>,
+) -> Result<Prepared, PrintError> {
+    let language = printer.usable_language()?;
+    if document.takes_pin() != pin.is_some() {
+        return Err(PrintError::Layout(LayoutError::PinMismatch));
+    }
+    if pin.is_some() && !language.may_carry_pin() {
+        return Err(PrintError::PinRefused(language.name().to_owned()));
+    }
+    document.check_printable().map_err(PrintError::Layout)?;
+    let pjl = pjl::is_known(&printer.commands);
+    let request = child::Request {
+        document: document.clone(),
+        language,
+        pjl,
+    };
+    let request = serde_json::to_vec(&request).map_err(fault)?;
+    let secret = pin.map(|pin| {
+        let mut bytes = secret::with_capacity(pin.expose().len());
+        bytes.expose_mut().extend_from_slice(pin.expose().as_bytes());
+        bytes
+    });
+    let child = launcher
+        .start("print", &request, secret.as_ref())
+        .map_err(|error| PrintError::NotStarted(error.to_string()))?;
+    Ok(Prepared { child, language, pjl })
+}
+
+impl Prepared {
+    /// Whether this printer takes it as it is.
+    #[must_use]
+    pub fn fits(&self, printer: &Printer) -> bool {
+        printer.language == Some(self.language) && pjl::is_known(&printer.commands) == self.pjl
+    }
+
+    /// Sends it; returns when the printer has taken all bytes. The deadline covers everything until then.
+    pub fn print(
+        mut self,
+        printer: &Printer,
+        deadline: Duration,
+        cancel: &AtomicBool,
+        on_progress: &mut dyn FnMut(PrintProgress),
+    ) -> Result<Printed, PrintError> {
+        let go = child::Go {
+            node: printer.node.clone(),
+        };
+        let word = serde_json::to_vec(&go).map_err(fault)?;
+        if !self.fits(printer) || self.child.go(&word).is_err() {
+            return Err(PrintError::NotStarted(
+                "the page was made for another printer".into(),
+            ));
+        }
+        let mut on_event = |event: &[u8]| {
+            if let Ok(progress) = serde_json::from_slice(event) {
+                on_progress(progress);
+            }
+        };
+        match self.child.wait(deadline, cancel, &mut on_event) {
+            Ok(answer) => serde_json::from_slice(&answer).map_err(fault),
+            Err(WorkerError::Failed(failure)) => Err(serde_json::from_slice(&failure).unwrap_or_else(fault)),
+            Err(WorkerError::Deadline(deadline)) => Err(PrintError::Deadline {
+                seconds: deadline.as_secs(),
+            }),
+            Err(WorkerError::Cancelled) => Err(PrintError::Cancelled),
+            Err(error @ (WorkerError::Io(_) | WorkerError::Died)) => {
+                Err(PrintError::Worker(error.to_string()))
+            }
+        }
+    }
+}
+
+/// Prints a document in a child process, in one go.
 pub fn print(
     launcher: &Launcher,
     printer: &Printer,
@@ -233,49 +323,12 @@ pub fn print(
     cancel: &AtomicBool,
     on_progress: &mut dyn FnMut(PrintProgress),
 ) -> Result<Printed, PrintError> {
-    let language = printer.usable_language()?;
-    if document.takes_pin() != pin.is_some() {
-        return Err(PrintError::Layout(LayoutError::PinMismatch));
-    }
-    if pin.is_some() && !language.may_carry_pin() {
-        return Err(PrintError::PinRefused(language.name().to_owned()));
-    }
-    document.check_printable().map_err(PrintError::Layout)?;
-    let request = child::Request {
-        document: document.clone(),
-        node: printer.node.clone(),
-        language,
-        pjl: pjl::is_known(&printer.commands),
-    };
-    let fault = |error: serde_json::Error| PrintError::Worker(error.to_string());
-    let request = serde_json::to_vec(&request).map_err(fault)?;
-    let secret = pin.map(|pin| {
-        let mut bytes = secret::with_capacity(pin.expose().len());
-        bytes.expose_mut().extend_from_slice(pin.expose().as_bytes());
-        bytes
-    });
-    let mut on_event = |event: &[u8]| {
-        if let Ok(progress) = serde_json::from_slice(event) {
-            on_progress(progress);
-        }
-    };
-    let answer = launcher.call(
-        "print",
-        &request,
-        secret.as_ref(),
-        deadline,
-        cancel,
-        &mut on_event,
-    );
-    match answer {
-        Ok(answer) => serde_json::from_slice(&answer).map_err(fault),
-        Err(WorkerError::Failed(failure)) => Err(serde_json::from_slice(&failure).unwrap_or_else(fault)),
-        Err(WorkerError::Deadline(deadline)) => Err(PrintError::Deadline {
-            seconds: deadline.as_secs(),
-        }),
-        Err(WorkerError::Cancelled) => Err(PrintError::Cancelled),
-        Err(error @ (WorkerError::Io(_) | WorkerError::Died)) => Err(PrintError::Worker(error.to_string())),
-    }
+    prepare(launcher, printer, document, pin)?.print(printer, deadline, cancel, on_progress)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn fault(error: serde_json::Error) -> PrintError {
+    PrintError::Worker(error.to_string())
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ pub mod frame;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use frame::{Frame, Kind};
@@ -72,6 +72,17 @@ impl Launcher {
         cancel: &AtomicBool,
         on_event: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<u8>, WorkerError> {
+        self.start(task, request, secret)?
+            .wait(deadline, cancel, on_event)
+    }
+
+    /// Starts `task` in a child and hands it `request` and `secret`; dropped, the child is ended.
+    pub fn start(
+        &self,
+        task: &str,
+        request: &[u8],
+        secret: Option<&Secret<Vec<u8>>>,
+    ) -> Result<Running, WorkerError> {
         let mut child = Guard(
             Command::new(&self.program)
                 .args(["worker", task])
@@ -101,12 +112,41 @@ impl Launcher {
             drop(input);
             return Err(WorkerError::Died);
         }
-        let mut input = Some(input);
+        Ok(Running {
+            input: Some(input),
+            frames,
+            _child: child,
+        })
+    }
+}
+
+/// A child at work.
+pub struct Running {
+    // Dropped first: its end is the sign to stop.
+    input: Option<ChildStdin>,
+    frames: Receiver<Frame>,
+    _child: Guard,
+}
+
+impl Running {
+    /// Gives a child that waits the word to go on.
+    pub fn go(&mut self, word: &[u8]) -> Result<(), WorkerError> {
+        let input = self.input.as_mut().ok_or(WorkerError::Died)?;
+        frame::write(input, Kind::Go, word).map_err(|_| WorkerError::Died)
+    }
+
+    /// Waits for the answer, as [`Launcher::call`] does.
+    pub fn wait(
+        mut self,
+        deadline: Duration,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(&[u8]),
+    ) -> Result<Vec<u8>, WorkerError> {
         let started = Instant::now();
         let mut stop_by: Option<Instant> = None;
         loop {
             if cancel.load(Ordering::Relaxed) && stop_by.is_none() {
-                input = None;
+                self.input = None;
                 stop_by = Some(Instant::now() + Duration::from_secs(2));
             }
             if stop_by.is_some_and(|by| Instant::now() >= by) {
@@ -115,7 +155,7 @@ impl Launcher {
             if started.elapsed() >= deadline {
                 return Err(WorkerError::Deadline(deadline));
             }
-            match frames.recv_timeout(Duration::from_millis(100)) {
+            match self.frames.recv_timeout(Duration::from_millis(100)) {
                 Ok(Frame {
                     kind: Kind::Event,
                     body,
@@ -130,7 +170,6 @@ impl Launcher {
                 }) => return Err(WorkerError::Failed(body.expose().clone())),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    drop(input);
                     return Err(if stop_by.is_some() {
                         WorkerError::Cancelled
                     } else {

@@ -17,8 +17,6 @@ pub struct Request {
     /// What to print.
     #[serde(flatten)]
     pub document: Document,
-    /// The printer's device node.
-    pub node: PathBuf,
     /// What to print in.
     pub language: Language,
     /// Whether the printer wants its language announced.
@@ -26,19 +24,28 @@ pub struct Request {
     pub pjl: bool,
 }
 
-/// The worker task `print`.
+/// The word to go on: where the printer is by then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Go {
+    /// The printer's device node.
+    pub node: PathBuf,
+}
+
+/// The worker task `print`: lays out and renders at once, writes to the printer when told to.
 pub fn work(request: &[u8], secret: Secret<Vec<u8>>, reporter: &mut Reporter) -> Result<Vec<u8>, Vec<u8>> {
-    let mut tell = |progress| {
-        if let Ok(event) = serde_json::to_vec(&progress) {
-            reporter.event(&event);
-        }
-    };
     let printed = serde_json::from_slice::<Request>(request)
         .map_err(|error| PrintError::Worker(error.to_string()))
-        .and_then(|request| {
-            // The node first: no page is made for a printer that is not there.
-            let mut device = Device::open(&request.node)?;
-            print_to(&mut device, &request, secret, &mut tell)
+        .and_then(|request| render(&request, secret))
+        .and_then(|job| {
+            let word = reporter.wait_go().ok_or(PrintError::Cancelled)?;
+            let go: Go = serde_json::from_slice(&word).map_err(|e| PrintError::Worker(e.to_string()))?;
+            let mut device = Device::open(&go.node)?;
+            let mut tell = |progress| {
+                if let Ok(event) = serde_json::to_vec(&progress) {
+                    reporter.event(&event);
+                }
+            };
+            job.send(&mut device, &mut tell)
         });
     let fault = |_| Vec::new();
     match printed {
@@ -47,13 +54,30 @@ pub fn work(request: &[u8], secret: Secret<Vec<u8>>, reporter: &mut Reporter) ->
     }
 }
 
-/// Prints into any sink; the only sink in production is a printer's device node.
-pub(crate) fn print_to(
-    sink: &mut dyn Sink,
-    request: &Request,
-    secret: Secret<Vec<u8>>,
-    tell: &mut dyn FnMut(PrintProgress),
-) -> Result<Printed, PrintError> {
+/// A document in the printer's language; it can hold a PIN, and is wiped.
+pub(crate) struct Job {
+    bytes: Secret<Vec<u8>>,
+    pages: usize,
+}
+
+impl Job {
+    /// Sends it to any sink; the only sink in production is a printer's device node.
+    pub(crate) fn send(
+        &self,
+        sink: &mut dyn Sink,
+        tell: &mut dyn FnMut(PrintProgress),
+    ) -> Result<Printed, PrintError> {
+        let (pages, of) = (self.pages, self.bytes.expose().len());
+        tell(PrintProgress::Rendered { pages, bytes: of });
+        sink::send(sink, self.bytes.expose(), &mut |bytes| {
+            tell(PrintProgress::Sent { bytes, of });
+        })?;
+        Ok(Printed { pages, bytes: of })
+    }
+}
+
+/// Lays a document out and renders it.
+pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, PrintError> {
     let pin = pin(&secret)?;
     drop(secret);
     if pin.is_some() && !request.language.may_carry_pin() {
@@ -72,24 +96,16 @@ pub(crate) fn print_to(
     let pages = pages.map_err(PrintError::Layout)?;
     let rendered = request.language.render(&pages);
     let mut job = Secret::new(rendered.ok_or_else(|| PrintError::UnsupportedLanguage {
-        printer: request.node.display().to_string(),
+        printer: "The printer".to_owned(),
         commands: vec![request.language.name().to_owned()],
         supported: Language::supported().map(|l| l.name().to_owned()).collect(),
     })?);
     if request.pjl {
         job = Secret::new(pjl::wrap(request.language, job.expose()));
     }
-    let of = job.expose().len();
-    tell(PrintProgress::Rendered {
+    Ok(Job {
+        bytes: job,
         pages: pages.len(),
-        bytes: of,
-    });
-    sink::send(sink, job.expose(), &mut |bytes| {
-        tell(PrintProgress::Sent { bytes, of });
-    })?;
-    Ok(Printed {
-        pages: pages.len(),
-        bytes: of,
     })
 }
 
@@ -108,7 +124,7 @@ mod tests {
     use crate::id::{CeremonyId, LabelId, SlipNumber};
     use crate::paper::label::LabelSheet;
     use crate::paper::page::PaperSize;
-    use crate::paper::slip::SlipContent;
+    use crate::paper::slip::{SlipContent, SlipPart};
     use crate::paper::stock::Stock;
     use crate::secret;
 
@@ -124,10 +140,18 @@ mod tests {
     fn request(document: Document, language: Language) -> Request {
         Request {
             document,
-            node: PathBuf::from("/dev/usb/lp0"),
             language,
             pjl: true,
         }
+    }
+
+    fn print_to(
+        sink: &mut dyn Sink,
+        request: &Request,
+        secret: Secret<Vec<u8>>,
+        tell: &mut dyn FnMut(PrintProgress),
+    ) -> Result<Printed, PrintError> {
+        render(request, secret)?.send(sink, tell)
     }
 
     fn slip() -> Document {
@@ -138,6 +162,7 @@ mod tests {
             date: "2026-11-22".into(),
             custodian: "Custodian".into(),
             paper: PaperSize::A4,
+            part: SlipPart::Whole,
         })
     }
 

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::{Resource, Rlimit, Signal};
 
@@ -16,9 +17,15 @@ use crate::secret::Secret;
 pub struct Reporter {
     output: File,
     stop: Arc<AtomicBool>,
+    words: Receiver<Vec<u8>>,
 }
 
 impl Reporter {
+    /// Waits for the parent's word to go on; `None` when the parent wants no more.
+    pub fn wait_go(&mut self) -> Option<Vec<u8>> {
+        self.words.recv().ok()
+    }
+
     /// Tells the parent something while the work goes on.
     pub fn event(&mut self, body: &[u8]) {
         // A parent that is gone is noticed through the death signal; there is nobody to tell.
@@ -57,8 +64,8 @@ fn serve_inner(work: Box<Work>) -> io::Result<()> {
         .ok_or_else(closed)?;
     drop(input);
     let stop = Arc::new(AtomicBool::new(false));
-    watch_input(Arc::clone(&stop));
-    let mut reporter = Reporter { output, stop };
+    let words = watch_input(Arc::clone(&stop));
+    let mut reporter = Reporter { output, stop, words };
     let result = work(request.body.expose(), secret.body, &mut reporter);
     match result {
         Ok(answer) => frame::write(&mut reporter.output, Kind::Answer, &answer),
@@ -100,11 +107,17 @@ fn move_stdout_away() -> io::Result<File> {
     Ok(File::from(output))
 }
 
-/// The parent closes our input when it wants us to stop.
-fn watch_input(stop: Arc<AtomicBool>) {
+/// The parent closes our input when it wants us to stop; until then it may give the word to go on.
+fn watch_input(stop: Arc<AtomicBool>) -> Receiver<Vec<u8>> {
+    let (sender, words) = channel();
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
-        while let Ok(Some(_)) = frame::read(&mut input) {}
+        while let Ok(Some(frame)) = frame::read(&mut input) {
+            if frame.kind == Kind::Go {
+                let _ = sender.send(frame.body.expose().clone());
+            }
+        }
         stop.store(true, Ordering::Relaxed);
     });
+    words
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Answer = 4,
     /// Why there is no result; the last frame (child to parent).
     Failure = 5,
+    /// The word to go on, for a child that waits for it (parent to child).
+    Go = 6,
 }
 
 /// One frame; its body is wiped on drop, whatever its kind.
@@ -54,6 +56,7 @@ pub fn read(from: &mut dyn Read) -> io::Result<Option<Frame>> {
         3 => Kind::Event,
         4 => Kind::Answer,
         5 => Kind::Failure,
+        6 => Kind::Go,
         _ => {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
