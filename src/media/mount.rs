@@ -15,12 +15,15 @@ use super::{MediaError, PLAN};
 
 /// `statfs` type of FAT (linux/magic.h, MSDOS_SUPER_MAGIC).
 const FAT: i64 = 0x4d44;
+/// How long a stick may take to leave sysfs once it was pulled.
+const LEAVING: Duration = Duration::from_millis(500);
 /// Never run, never a device, never set-user-id.
 const SAFE: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);
-/// Names in UTF-8, and every write goes to the medium at once.
-const OPTIONS: &CStr = c"utf8,flush";
+/// Names in UTF-8. Not `flush`: every write is synced by its writer, and that option has the kernel sleep 100 ms at each
+/// close of a file that was written (`fat_file_release`), twice for every line of the transcript.
+const OPTIONS: &CStr = c"utf8";
 
 /// A mounted stick; unmounted on drop.
 pub struct Mounted {
@@ -47,8 +50,21 @@ impl Place {
         }
     }
 
-    /// Asks the kernel whether the device is still there and whether it takes writes.
+    /// Asks the kernel, after an error, whether the device is still there and whether it takes writes.
+    ///
+    /// A stick that was pulled fails at once and is gone from sysfs a moment later: that moment is waited for.
     pub(super) fn state(&self) -> State {
+        let until = Instant::now() + LEAVING;
+        loop {
+            let state = self.state_now();
+            if state.present == Some(false) || Instant::now() >= until {
+                return state;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn state_now(&self) -> State {
         let Some(name) = self.device.file_name() else {
             return State::default();
         };
@@ -69,12 +85,17 @@ impl Place {
             (Ok(number), Ok(mounted)) => Some(number == mounted),
             _ => None,
         };
+        // The SCSI layer takes a device offline that answers nothing any more, before or instead of removing it.
+        let answers = [own.join("device/state"), own.join("../device/state")]
+            .into_iter()
+            .find_map(|path| text(path).ok())
+            .is_none_or(|state| state == "running");
         let locked = [own.join("ro"), own.join("../ro")]
             .into_iter()
             .filter_map(|path| text(path).ok())
             .fold(None, |locked, value| Some(locked == Some(true) || value == "1"));
         State {
-            present: is_same,
+            present: if answers { is_same } else { Some(false) },
             locked,
         }
     }
