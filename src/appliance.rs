@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::ceremony::driver::{self, Ports, Press};
-use crate::console::line::LineConsole;
+use crate::ceremony::driver::{Finished, Ports, Press, Ready};
+use crate::ceremony::{self, Ending};
+use crate::console::screen;
 use crate::console::{Console, ConsoleError};
 use crate::key::{KeyClient, SysRoot};
 use crate::manifest::seal;
@@ -21,7 +22,7 @@ use crate::media::{Stick, mount};
 use crate::paper::Document;
 use crate::plan::Plan;
 use crate::printer::discovery::Roots;
-use crate::printer::{self, PrintError};
+use crate::printer::{self, Prepared, PrintError};
 use crate::secret::Pin;
 use crate::transcript::{Entry, Text, hex};
 use crate::worker::Launcher;
@@ -36,10 +37,10 @@ const PRINT_DEADLINE: Duration = Duration::from_mins(3);
 pub fn run() -> ExitCode {
     let problems = setup::mount_all();
     setup::harden();
-    let Ok(mut console) = LineConsole::standard() else {
+    let Ok(mut console) = screen::console() else {
         setup::power_off();
     };
-    let result = session(&mut console, &problems);
+    let result = session(console.as_mut(), &problems);
     if let Err(error) = result {
         let _ = console.tell(&format!("!! {error}"));
     }
@@ -127,10 +128,11 @@ pub fn hold(
     launcher: &Launcher,
 ) -> Result<(), String> {
     let text = stick.read_plan().map_err(|e| format!("{e}\n   {}", e.hint()))?;
-    let plan = Plan::parse(&text).map_err(|e| {
+    let checked = Plan::read(&text).map_err(|e| {
         format!("The plan cannot be used: {e}.\n   Mend it on another machine. Nothing has been done.")
     })?;
-    let plan_sha256 = hex(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
+    let plan = checked.plan;
+    let plan_sha256 = sha256(&text);
     let roots = Roots::default();
     let found = roots
         .only_printer()
@@ -146,6 +148,10 @@ pub fn hold(
             language.name(),
         ))
         .map_err(say)?;
+    for warning in checked.warnings {
+        let line = format!("!  Line {} of the plan: {}", warning.line, warning.text);
+        console.tell(&line).map_err(say)?;
+    }
     let keys = KeyClient::new(launcher.clone(), SysRoot::default());
     let mut press = UsbPress {
         launcher: launcher.clone(),
@@ -157,15 +163,34 @@ pub fn hold(
         press: &mut press,
         console,
         seal: &sealer,
+        launcher,
         now: &OffsetDateTime::now_utc,
     };
-    let finished = driver::run(&plan, &plan_sha256, checks, stick, ports).map_err(|e| e.to_string())?;
-    console
-        .tell(&format!(
-            "*** Ceremony {} is finished: {} keys prepared. Manifest and transcript are on the stick and were read back.",
+    let finished = ceremony::run(&plan, &plan_sha256, checks, stick, ports).map_err(|e| e.to_string())?;
+    console.tell(&words(&finished)).map_err(say)
+}
+
+/// Whether the stick holds a ceremony by this plan whose keys wait for their second pass.
+pub fn waits_for_second_pass(stick: &Stick, plan: &str) -> Result<bool, String> {
+    ceremony::waits_for_second_pass(stick, &sha256(plan)).map_err(|e| e.to_string())
+}
+
+fn sha256(text: &str) -> String {
+    hex(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref())
+}
+
+/// How a ceremony was left.
+fn words(finished: &Finished) -> String {
+    match finished.ending {
+        Ending::Finished => format!(
+            "*** Ceremony {} is finished: {} keys prepared. What it leaves is on the stick and was read back.",
             finished.ceremony, finished.prepared
-        ))
-        .map_err(say)
+        ),
+        Ending::Paused => format!(
+            "*** Ceremony {} is paused: {} keys prepared so far.",
+            finished.ceremony, finished.prepared
+        ),
+    }
 }
 
 /// The one printer on USB, looked for anew for every document: its node can change.
@@ -175,18 +200,27 @@ struct UsbPress {
 }
 
 impl Press for UsbPress {
-    fn print(&mut self, document: &Document, pin: Option<&Pin>) -> Result<(), PrintError> {
+    fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError> {
+        let printer = self.roots.only_printer()?;
+        Ok(Box::new(ReadyPage {
+            prepared: printer::prepare(&self.launcher, &printer, document, pin)?,
+            roots: self.roots.clone(),
+        }))
+    }
+}
+
+/// A page in its process; the printer is looked for when its turn comes.
+struct ReadyPage {
+    prepared: Prepared,
+    roots: Roots,
+}
+
+impl Ready for ReadyPage {
+    fn print(self: Box<Self>) -> Result<(), PrintError> {
         let printer = self.roots.only_printer()?;
         let never = std::sync::atomic::AtomicBool::new(false);
-        printer::print(
-            &self.launcher,
-            &printer,
-            document,
-            pin,
-            PRINT_DEADLINE,
-            &never,
-            &mut |_| {},
-        )
-        .map(drop)
+        self.prepared
+            .print(&printer, PRINT_DEADLINE, &never, &mut |_| {})
+            .map(drop)
     }
 }

@@ -97,6 +97,15 @@ impl Transcript {
         self.entries
     }
 
+    /// How many of a text's first lines hold together: after a power cut, all but an unfinished one.
+    #[must_use]
+    pub fn whole_lines(text: &str) -> u64 {
+        match Self::verify(text) {
+            Ok((chain, _)) => chain.entries,
+            Err(error) => error.line - 1,
+        }
+    }
+
     /// Reads a whole transcript, checking numbers and chain; returns the chain and what happened.
     pub fn verify(text: &str) -> Result<(Self, Vec<(OffsetDateTime, Entry)>), TranscriptError> {
         let mut chain = Self::default();

@@ -16,6 +16,8 @@ from fido2.hid import CtapHidDevice
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 from jwcrypto import jwk, jws
 
+import rehearsal_transcript as transcript
+
 ROOT = Path(sys.argv[1])
 GLASSKEY = "target/debug/glasskey"
 BENCH = "target/debug/bench"
@@ -208,24 +210,13 @@ def check_keys(payload):
 
 def check_transcript(payload):
     path = MANIFEST.parent / "transcript.jsonl"
-    previous, heads, entries = "0" * 64, [], []
-    chained = True
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        entry = json.loads(line)
-        chained &= entry["prev"] == previous and entry["n"] == number
-        previous = hashlib.sha256(line).hexdigest()
-        heads.append(previous)
-        entries.append(entry)
-    check(f"the transcript's {len(entries)} lines are chained", chained and entries)
+    entries, heads, chained = transcript.read(path)
+    check(f"the transcript's {len(entries)} lines are chained", chained)
     head = payload["transcript"]
     check("the manifest names its head", heads[head["entries"] - 1] == head["sha256"])
     written = next(e for e in entries if e["event"] == "manifest-written")
     check("it names the manifest", written["sha256"] == hashlib.sha256(MANIFEST.read_bytes()).hexdigest())
-    passed = {e["check"] for e in entries if e["event"] == "self-test" and e["passed"]}
-    check(f"the self-test of the air gap is in it: {sorted(passed)}", "no sockets" in passed)
-    intended = sum(e["event"] == "intended" and e["effect"] != "export" for e in entries)
-    ended = sum(e["event"] in ("done", "failed") for e in entries)
-    check(f"each of {intended} intended acts is followed by its end", intended == ended)
+    transcript.check_all(entries, check)
 
 
 def check_report(payload):

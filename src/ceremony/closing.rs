@@ -4,14 +4,14 @@ use ring::digest::{SHA256, digest};
 
 use super::driver::{Driver, DriverError, KeptKey, print_failure};
 use super::event::{Failure, FailureKind, Outcome};
-use super::state::{Ceremony, Job};
-use crate::console::ConsoleError;
+use super::job::Job;
+use super::on_paper;
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::manifest::Manifest;
-use crate::manifest::schema::{CeremonyFacts, Person, Role, SlipCount, TranscriptHead};
+use crate::manifest::schema::{CeremonyFacts, SlipCount, TranscriptHead};
 use crate::media::{MANIFEST, MediaError};
 use crate::paper::label::{LabelContent, LabelSheet};
-use crate::paper::record::{self, KeyLine, RecordContent};
+use crate::paper::slip::SlipPart;
 use crate::paper::{Document, LayoutError};
 use crate::transcript::{Entry, hex};
 
@@ -19,7 +19,7 @@ use crate::transcript::{Entry, hex};
 pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), LayoutError> {
     for job in jobs {
         if let Some(slip) = SlipNumber::new(1) {
-            driver.slip(slip, job).check_printable()?;
+            driver.slip(slip, job, SlipPart::Whole).check_printable()?;
         }
     }
     if let Some(job) = jobs.first() {
@@ -32,90 +32,80 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
         Document::Labels(LabelSheet::new(driver.stock, driver.next_label, vec![content]))
             .check_printable()?;
     }
-    let content = RecordContent {
-        keys: jobs.iter().map(planned_line).collect(),
-        ..empty_record(driver)
-    };
-    Document::Record(Box::new(content)).check_printable()
+    Document::Record(Box::new(on_paper::planned(driver, jobs))).check_printable()
 }
 
-/// Shows the fingerprint to read aloud, then prints the ceremony record.
-pub(super) fn print_record(
-    driver: &mut Driver<'_>,
-    ceremony: &Ceremony,
-) -> Result<Result<Outcome, Failure>, ConsoleError> {
+/// How far the export has come, so that a second attempt repeats nothing.
+#[derive(Default)]
+pub(super) struct Exported {
+    pub(super) manifest: Option<Vec<u8>>,
+    manifest_is_recorded: bool,
+    end_is_recorded: bool,
+}
+
+/// The fingerprint to read aloud and to compare with the record.
+pub(super) fn fingerprint(driver: &Driver<'_>) -> String {
     let fingerprint = driver.station.fingerprint();
-    driver.ports.console.tell(&format!(
-        "   The station key's fingerprint, for the witness to compare with the record:\n   {fingerprint}\n   {}",
+    format!(
+        "Witness, compare the station key with the record:\n{fingerprint}\n{}",
         fingerprint.words()
-    ))?;
-    let slips = ceremony.slips();
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let mut keys: Vec<KeyLine> = driver.kept.iter().map(prepared_line).collect();
-    keys.extend(ceremony.rejected().iter().map(|rejected| KeyLine {
-        label: None,
-        account: String::new(),
-        model: String::new(),
-        aaguid: String::new(),
-        slip: None,
-        slip_bag: None,
-        second_slip_bag: None,
-        key_bag: None,
-        custodian: String::new(),
-        fingerprint: None,
-        outcome: format!("put aside: {}", rejected.reason),
-    }));
-    let content = RecordContent {
-        keys,
-        slips_printed: slips.printed(),
-        slips_sealed: count(slips.sealed().len()),
-        slips_voided: slips.voided().to_vec(),
-        keys_seen: count(ceremony.prepared().len() + ceremony.rejected().len()),
-        keys_prepared: count(ceremony.prepared().len()),
-        keys_rejected: count(ceremony.rejected().len()),
-        exceptions: (1..)
-            .zip(&driver.exceptions)
-            .map(|(number, what)| record::Exception {
-                number,
-                kind: "Exception".into(),
-                subject: String::new(),
-                what: what.clone(),
-                reason: String::new(),
-            })
-            .collect(),
-        ..empty_record(driver)
-    };
+    )
+}
+
+/// Prints the ceremony record.
+pub(super) fn print_record(driver: &mut Driver<'_>) -> Result<Outcome, Failure> {
+    let content = on_paper::record(driver);
     let printed = driver
         .ports
         .press
         .print(&Document::Record(Box::new(content)), None);
-    Ok(printed
+    printed
         .map(|()| Outcome::RecordPrinted)
-        .map_err(|e| print_failure(&e)))
+        .map_err(|e| print_failure(&e))
+}
+
+pub(super) fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// Signs, encrypts and writes the manifest, closes the transcript, reads both back.
-pub(super) fn export(
-    driver: &mut Driver<'_>,
-    ceremony: &Ceremony,
-) -> Result<Result<Outcome, Failure>, DriverError> {
-    if driver.sealed.is_some() {
-        // A second attempt: the stick was read-only for reading back.
-        if let Err(error) = driver.journal.make_writable() {
+pub(super) fn export(driver: &mut Driver<'_>) -> Result<Result<Outcome, Failure>, DriverError> {
+    // A ceremony that was broken off before its first key has nothing to hand over.
+    let hands_over = !driver.kept.is_empty() && !driver.journal.tally().is_second_pass;
+    if hands_over || driver.exported.manifest.is_some() {
+        if driver.exported.manifest.is_none() {
+            match seal(driver) {
+                Ok(sealed) => driver.exported.manifest = Some(sealed),
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
+        let sealed = driver.exported.manifest.clone().unwrap_or_default();
+        if let Err(error) = driver.journal.write(MANIFEST, &sealed) {
             return Ok(Err(media_failure(&error)));
         }
-    } else {
-        match seal(driver, ceremony) {
-            Ok(sealed) => driver.sealed = Some(sealed),
-            Err(failure) => return Ok(Err(failure)),
+        if !driver.exported.manifest_is_recorded {
+            driver.record(Entry::ManifestWritten {
+                sha256: hex(digest(&SHA256, &sealed).as_ref()),
+                bytes: sealed.len() as u64,
+            })?;
+            driver.exported.manifest_is_recorded = true;
         }
     }
-    let sealed = driver.sealed.clone().unwrap_or_default();
-    if let Err(error) = driver.journal.write(MANIFEST, &sealed) {
-        return Ok(Err(media_failure(&error)));
+    if !driver.exported.end_is_recorded {
+        let tally = driver.journal.tally();
+        let entry = Entry::Ended {
+            prepared: count(tally.prepared.len()),
+            rejected: count(tally.rejected.len()),
+            slips_printed: tally.printed,
+            slips_voided: count(tally.voided.len()),
+            exceptions: count(tally.exceptions.len()),
+            aborted: tally.is_aborted,
+        };
+        driver.record(entry)?;
+        driver.exported.end_is_recorded = true;
     }
-    close_transcript(driver, ceremony, &sealed)?;
-    Ok(match driver.journal.read_back(MANIFEST, &sealed) {
+    let manifest = driver.exported.manifest.clone();
+    Ok(match driver.journal.read_back(MANIFEST, manifest.as_deref()) {
         Ok(()) => Ok(Outcome::Exported),
         Err(error) => {
             // The failure itself has to be recorded, which needs a stick that can be written.
@@ -125,14 +115,20 @@ pub(super) fn export(
     })
 }
 
-/// Makes the age file; from here on the PINs are in it and nowhere else.
-fn seal(driver: &mut Driver<'_>, ceremony: &Ceremony) -> Result<Vec<u8>, Failure> {
+/// Makes the age file. The keys stay in memory until the ceremony is over: a stick that has to take the place of this
+/// one gets them too.
+fn seal(driver: &mut Driver<'_>) -> Result<Vec<u8>, Failure> {
     let failed = |text: String| Failure {
         kind: FailureKind::Other,
         text: format!("The manifest could not be made: {text}."),
         hint: "Try again; the keys and slips are not affected.".into(),
     };
-    let slips = ceremony.slips();
+    let tally = driver.journal.tally();
+    let slips = SlipCount {
+        printed: tally.printed,
+        sealed: count(tally.sealed().count()),
+        voided: tally.voided.clone(),
+    };
     let manifest = Manifest::new(
         CeremonyFacts {
             id: driver.id.clone(),
@@ -150,139 +146,27 @@ fn seal(driver: &mut Driver<'_>, ceremony: &Ceremony) -> Result<Vec<u8>, Failure
             sha256: driver.journal.transcript().head().to_owned(),
             entries: driver.journal.transcript().entries(),
         },
-        SlipCount {
-            printed: slips.printed(),
-            sealed: u32::try_from(slips.sealed().len()).unwrap_or(u32::MAX),
-            voided: slips.voided().to_vec(),
-        },
+        slips,
         std::mem::take(&mut driver.kept)
             .into_iter()
             .map(|k| k.key)
             .collect(),
     );
     let json = manifest.to_json().map_err(|e| failed(e.to_string()));
-    // The keys are needed again when the sealing fails.
     let jws = json.map(|json| driver.station.sign(&json));
     let sealed = jws.and_then(|jws| (driver.ports.seal)(&jws, &driver.plan.recipients).map_err(failed));
-    if sealed.is_err() {
-        driver.kept = manifest
-            .keys
-            .into_iter()
-            .map(|key| KeptKey {
-                fingerprint: fingerprint(&key),
-                key,
-            })
-            .collect();
-    }
+    driver.kept = manifest
+        .keys
+        .into_iter()
+        .map(|key| KeptKey {
+            fingerprint: KeyFingerprint::of(key.identity.public_key.as_slice()),
+            key,
+        })
+        .collect();
     sealed
 }
 
-fn close_transcript(driver: &mut Driver<'_>, ceremony: &Ceremony, sealed: &[u8]) -> Result<(), ConsoleError> {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    driver.record(Entry::ManifestWritten {
-        sha256: hex(digest(&SHA256, sealed).as_ref()),
-        bytes: sealed.len() as u64,
-    })?;
-    driver.record(Entry::Ended {
-        prepared: count(ceremony.prepared().len()),
-        rejected: count(ceremony.rejected().len()),
-        slips_printed: ceremony.slips().printed(),
-        slips_voided: count(ceremony.slips().voided().len()),
-        exceptions: 0,
-        aborted: false,
-    })
-}
-
-/// A record without keys: what is the same on every one of this ceremony.
-fn empty_record(driver: &Driver<'_>) -> RecordContent {
-    let time = |t: time::OffsetDateTime| format!("{} {:02}:{:02}", t.date(), t.hour(), t.minute());
-    RecordContent {
-        paper: driver.paper(),
-        ceremony: driver.id.clone(),
-        began: time(driver.started),
-        ended: time((driver.ports.now)()),
-        rehearsal: driver.plan.rehearsal,
-        title: driver.plan.title.clone(),
-        pass: record::Pass::Preparing,
-        aborted: false,
-        custody: driver.plan.pin_custody,
-        pin_policy: format!("{} characters, drawn at random.", driver.plan.pin.length),
-        sittings: Vec::new(),
-        interruptions: Vec::new(),
-        people: driver.plan.people.iter().map(person).collect(),
-        keys: Vec::new(),
-        slips_printed: 0,
-        slips_sealed: 0,
-        slips_voided: Vec::new(),
-        keys_seen: 0,
-        keys_prepared: 0,
-        keys_rejected: 0,
-        exceptions: Vec::new(),
-        transcript_head: driver.journal.transcript().head_digest(),
-        transcript_lines: driver.journal.transcript().entries(),
-        station: driver.station.fingerprint(),
-        earlier_stations: Vec::new(),
-    }
-}
-
-fn person(person: &Person) -> record::Person {
-    let role = match person.role {
-        Role::Officer => "Officer",
-        Role::Witness => "Witness",
-        Role::Custodian => "Custodian",
-    };
-    record::Person {
-        role: role.into(),
-        name: person.name.clone(),
-    }
-}
-
-fn planned_line(job: &Job) -> KeyLine {
-    KeyLine {
-        label: Some(job.label.clone()),
-        account: job.account.to_string(),
-        model: String::new(),
-        aaguid: String::new(),
-        slip: None,
-        slip_bag: None,
-        second_slip_bag: None,
-        key_bag: None,
-        custodian: job.custodian.clone().unwrap_or_default(),
-        fingerprint: None,
-        outcome: "prepared".into(),
-    }
-}
-
-fn prepared_line(kept: &KeptKey) -> KeyLine {
-    let key = &kept.key;
-    KeyLine {
-        label: Some(key.label.clone()),
-        account: key.account.to_string(),
-        model: printable(&key.model.product),
-        aaguid: key.model.aaguid.to_string(),
-        slip: key.slip,
-        slip_bag: key.slip_bag.clone(),
-        second_slip_bag: key.second_slip_bag.clone(),
-        key_bag: key.key_bag.clone(),
-        custodian: key.custodian.clone().unwrap_or_default(),
-        fingerprint: Some(kept.fingerprint.clone()),
-        outcome: "prepared".into(),
-    }
-}
-
-/// A device's own name, in characters that every font has: it must not stop the record from printing.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
-        .take(40)
-        .collect()
-}
-
-fn fingerprint(key: &crate::manifest::schema::PreparedKey) -> crate::id::KeyFingerprint {
-    crate::id::KeyFingerprint::of(key.identity.public_key.as_slice())
-}
-
-fn media_failure(error: &MediaError) -> Failure {
+pub(super) fn media_failure(error: &MediaError) -> Failure {
     Failure {
         kind: FailureKind::Other,
         text: error.to_string(),

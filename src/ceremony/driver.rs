@@ -1,37 +1,52 @@
-//! Carries out what the state machine wants: keys, papers, stick and officer behind small traits.
+//! Carries out what the state machine wants: keys, papers, stick and people behind small traits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::closing;
-use super::effect::{Effect, Question, Work};
-use super::event::{Answer, Event, Failure, FailureKind, Outcome, SeenKey};
+use super::effect::{Effect, Ending, Question, Work};
+use super::event::{Event, Failure, FailureKind, Outcome, SeenKey};
 use super::in_hand::InHand;
+use super::job::Pass;
 use super::journal::Journal;
-use super::state::{Ceremony, Job};
+use super::printing::ReadySlip;
+use super::scene::Scene;
+use super::state::Ceremony;
+use super::{closing, vault_keeper};
 use crate::console::{Console, ConsoleError, text};
 use crate::id::{CeremonyId, KeyFingerprint, LabelId};
 use crate::key::{KeyBus, SecurityKey};
 use crate::manifest::schema::PreparedKey;
 use crate::manifest::sign::StationKey;
-use crate::media::{MediaError, Stick};
+use crate::media::MediaError;
 use crate::paper::stock::Stock;
 use crate::paper::{Document, LayoutError};
-use crate::pin::{self, NoRandomness};
+use crate::pin::NoRandomness;
 use crate::plan::Plan;
 use crate::printer::PrintError;
 use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
+use crate::worker::Launcher;
 
 /// How often the bus is looked at while nothing happens.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// A document that is laid out and waits for the word to go to the printer.
+pub trait Ready {
+    /// Prints it; returns when the printer has taken all bytes.
+    fn print(self: Box<Self>) -> Result<(), PrintError>;
+}
+
 /// Something that prints documents.
 pub trait Press {
+    /// Lays a document out ahead of its time; nothing reaches the printer before [`Ready::print`].
+    fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError>;
+
     /// Prints; returns when the printer has taken all bytes.
-    fn print(&mut self, document: &Document, pin: Option<&Pin>) -> Result<(), PrintError>;
+    fn print(&mut self, document: &Document, pin: Option<&Pin>) -> Result<(), PrintError> {
+        self.prepare(document, pin)?.print()
+    }
 }
 
 /// Encrypts a signed manifest for recipients; the error is a clause for people.
@@ -43,10 +58,12 @@ pub struct Ports<'a> {
     pub keys: &'a dyn KeyBus,
     /// The printer.
     pub press: &'a mut dyn Press,
-    /// The officer.
+    /// The people.
     pub console: &'a mut dyn Console,
     /// Encrypts a signed manifest for its recipients.
     pub seal: &'a Sealer<'a>,
+    /// Starts the child processes that encrypt PINs for the stick.
+    pub launcher: &'a Launcher,
     /// The clock, UTC.
     pub now: &'a dyn Fn() -> OffsetDateTime,
 }
@@ -58,7 +75,7 @@ pub enum DriverError {
     #[error(transparent)]
     Console(#[from] ConsoleError),
     /// The stick cannot be used.
-    #[error(transparent)]
+    #[error("{0}\n   {hint}", hint = .0.hint())]
     Media(#[from] MediaError),
     /// No random numbers.
     #[error(transparent)]
@@ -69,14 +86,19 @@ pub enum DriverError {
     /// The plan names a label sheet that is not known.
     #[error("The plan's label stock is not known: {0}.")]
     Stock(String),
+    /// An unfinished ceremony on the stick cannot be taken up.
+    #[error("{0}")]
+    Unfinished(String),
 }
 
-/// What a finished ceremony says of itself.
+/// What a ceremony says of itself when the station is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// The ceremony.
     pub ceremony: CeremonyId,
-    /// Keys prepared.
+    /// How it is left.
+    pub ending: Ending,
+    /// Keys prepared, or sealed in the second pass.
     pub prepared: usize,
     /// Keys put aside.
     pub rejected: usize,
@@ -97,121 +119,65 @@ pub(super) struct Driver<'a> {
     pub(super) station: StationKey,
     pub(super) started: OffsetDateTime,
     pub(super) kept: Vec<KeptKey>,
-    pub(super) exceptions: Vec<String>,
-    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) vault: vault_keeper::Keeper,
+    /// PINs of an earlier start that may be in force (second pass).
+    pub(super) new_pins: Vec<(LabelId, Pin)>,
+    pub(super) exported: closing::Exported,
     pub(super) in_hand: InHand,
+    pub(super) ready: Option<ReadySlip>,
     pub(super) stock: Stock,
     pub(super) next_label: u16,
-}
-
-/// Carries out a whole ceremony by `plan`, whose file had the SHA-256 `plan_sha256`.
-///
-/// `checks` are the results of the self-test, which go into the transcript.
-pub fn run<'a>(
-    plan: &'a Plan,
-    plan_sha256: &str,
-    checks: Vec<Entry>,
-    stick: &'a mut Stick,
-    ports: Ports<'a>,
-) -> Result<Finished, DriverError> {
-    let label_stock: Stock = plan
-        .label_stock
-        .parse()
-        .map_err(|e: crate::paper::stock::UnknownStock| DriverError::Stock(e.0))?;
-    let station = StationKey::generate().ok_or(NoRandomness)?;
-    let id = draw_id(CeremonyId::draw)?;
-    let mut jobs: Vec<Job> = Vec::new();
-    for key in &plan.keys {
-        let mut label = draw_id(LabelId::draw)?;
-        while jobs.iter().any(|j| j.label == label) {
-            label = draw_id(LabelId::draw)?;
-        }
-        jobs.push(Job {
-            label,
-            account: key.account.clone(),
-            custodian: key.custodian.clone(),
-        });
-    }
-    let started = (ports.now)();
-    let journal = Journal::new(stick, &id)?;
-    let mut driver = Driver {
-        plan,
-        ports,
-        journal,
-        id,
-        station,
-        started,
-        kept: Vec::new(),
-        exceptions: Vec::new(),
-        sealed: None,
-        in_hand: InHand::default(),
-        stock: label_stock,
-        next_label: plan.first_label,
-    };
-    closing::check_printable(&driver, &jobs)?;
-    driver.begin(plan_sha256, checks)?;
-    driver.drive(jobs)
-}
-
-fn draw_id<T>(draw: impl Fn(&mut dyn FnMut(&mut [u8])) -> T) -> Result<T, NoRandomness> {
-    let mut failed = None;
-    let id = draw(&mut |bytes| failed = pin::kernel_random(bytes).err());
-    failed.map_or(Ok(id), Err)
+    pub(super) scene: Scene,
+    pub(super) asked: Option<Question>,
 }
 
 impl Driver<'_> {
-    fn begin(&mut self, plan_sha256: &str, checks: Vec<Entry>) -> Result<(), ConsoleError> {
-        let entry = Entry::Started {
-            ceremony: self.id.clone(),
-            title: Text::new(&self.plan.title),
-            plan_sha256: plan_sha256.to_owned(),
-            station: self.station.fingerprint(),
-            version: Text::new(env!("CARGO_PKG_VERSION")),
-            custody: self.plan.pin_custody,
-            people: self.plan.people.clone(),
-        };
-        self.record(entry)?;
-        for check in checks {
-            self.record(check)?;
-        }
-        self.ports
-            .console
-            .tell(&format!("Ceremony {}: {}", self.id, self.plan.title))
-    }
-
-    fn drive(&mut self, jobs: Vec<Job>) -> Result<Finished, DriverError> {
-        let now = self.look()?;
-        let (mut ceremony, effects) = Ceremony::new(jobs, self.plan.bags, now.clone());
+    /// Carries a ceremony through to its end.
+    pub(super) fn drive(
+        &mut self,
+        ceremony: &mut Ceremony,
+        effects: Vec<Effect>,
+        mut seen: Vec<SeenKey>,
+    ) -> Result<Ending, DriverError> {
         let mut queue = VecDeque::from(effects);
-        let mut asked: Option<Question> = None;
-        let mut seen = now;
         loop {
             while let Some(effect) = queue.pop_front() {
                 match effect {
-                    Effect::Tell(notice) => self.ports.console.tell(&text::notice(&notice))?,
-                    Effect::Ask(question) => {
-                        self.ports.console.ask(&text::question(&question))?;
-                        asked = Some(question);
+                    Effect::Tell(notice) => {
+                        self.ports.console.tell(&text::notice(&notice))?;
+                        self.scene.notice(&notice);
+                        self.show(ceremony)?;
                     }
-                    Effect::Record(entry) => self.exception(entry)?,
-                    Effect::ForgetPin => self.in_hand.pin = None,
-                    Effect::Keep => self.keep(&ceremony),
-                    Effect::Withdraw => asked = None,
+                    Effect::Ask(question) => self.ask(question, ceremony)?,
+                    Effect::Record(entry) => {
+                        let sealed = match &entry {
+                            Entry::KeySealed { label, .. } => Some(label.clone()),
+                            _ => None,
+                        };
+                        self.record(entry)?;
+                        if let Some(label) = sealed {
+                            self.forget_pins(&label)?;
+                        }
+                    }
+                    Effect::ForgetPin => {
+                        self.in_hand.pin = None;
+                        self.in_hand.second_half = None;
+                        self.ready = None;
+                    }
+                    Effect::Withdraw => {
+                        self.asked = None;
+                        self.ports.console.withdraw()?;
+                    }
                     Effect::Do(work) => {
-                        let event = self.perform(&work, &ceremony)?;
+                        let event = self.perform(&work, ceremony)?;
                         // What to say about the result depends on what is plugged in now, not before the work.
-                        let now = self.look()?;
-                        seen.clone_from(&now);
-                        queue.extend(ceremony.handle(Event::KeysSeen(now)));
+                        seen = self.look()?;
+                        queue.extend(ceremony.handle(Event::KeysSeen(seen.clone())));
                         queue.extend(ceremony.handle(event));
                     }
-                    Effect::End => {
-                        let (prepared, rejected) = (ceremony.prepared().len(), ceremony.rejected().len());
-                        return Ok(Finished {
-                            ceremony: self.id.clone(),
-                            prepared,
-                            rejected,
-                        });
+                    Effect::End(ending) => {
+                        self.ready = None;
+                        return Ok(ending);
                     }
                 }
             }
@@ -222,15 +188,41 @@ impl Driver<'_> {
                 continue;
             }
             if let Some(line) = self.ports.console.poll(LOOK)?
-                && let Some(answer) = self.read_answer(&mut asked, &line)?
+                && let Some(event) = self.read_line(&line)?
             {
-                queue.extend(ceremony.handle(Event::Answered(answer)));
+                queue.extend(ceremony.handle(event));
             }
         }
     }
 
+    fn show(&mut self, ceremony: &Ceremony) -> Result<(), ConsoleError> {
+        self.scene.follow(ceremony, self.journal.tally().exceptions.len());
+        self.ports.console.show(self.scene.view())
+    }
+
+    fn ask(&mut self, question: Question, ceremony: &Ceremony) -> Result<(), ConsoleError> {
+        self.scene.question(&question);
+        self.ports.console.ask(&self.words(&question))?;
+        // After the question: where a view says what to do, it is the view that is shown.
+        self.show(ceremony)?;
+        self.asked = Some(question);
+        Ok(())
+    }
+
+    /// A question in words; what it is compared with stands with it, because a small screen has no room elsewhere.
+    pub(super) fn words(&self, question: &Question) -> String {
+        let words = text::question(question);
+        match question {
+            Question::RecordWhole => format!("{}\n{words}", closing::fingerprint(self)),
+            Question::Label(label) if self.journal.tally().is_second_pass => {
+                text::label_again(label.as_str())
+            }
+            _ => words,
+        }
+    }
+
     /// The keys on the bus; a bus that cannot be read is an empty one, and is said once per look.
-    fn look(&mut self) -> Result<Vec<SeenKey>, ConsoleError> {
+    pub(super) fn look(&mut self) -> Result<Vec<SeenKey>, ConsoleError> {
         match self.ports.keys.scan() {
             Ok(keys) => Ok(keys.iter().map(seen_key).collect()),
             Err(error) => {
@@ -243,121 +235,64 @@ impl Driver<'_> {
         }
     }
 
-    fn read_answer(
-        &mut self,
-        asked: &mut Option<Question>,
-        line: &str,
-    ) -> Result<Option<Answer>, ConsoleError> {
-        let Some(question) = asked.take() else {
-            if !line.is_empty() {
-                self.ports.console.tell("   (Nothing is asked right now.)")?;
-            }
-            return Ok(None);
-        };
-        let Some(answer) = text::answer(&question, line) else {
-            self.ports
-                .console
-                .tell("!! Please type the whole word yes or no.")?;
-            self.ports.console.ask(&text::question(&question))?;
-            *asked = Some(question);
-            return Ok(None);
-        };
-        if matches!(&answer, Answer::Text(typed) if self.in_hand.pin_is_in(typed)) {
-            self.withhold(&question)?;
-            self.ports.console.ask(&text::question(&question))?;
-            *asked = Some(question);
-            return Ok(None);
-        }
-        let said = match &answer {
-            Answer::Yes => "yes",
-            Answer::No => "no",
-            Answer::Text(text) => text,
-        };
-        self.record(Entry::Answered {
-            question: Text::new(text::subject(&question)),
-            answer: Text::new(said),
-            by: None,
-        })?;
-        Ok(Some(answer))
-    }
-
-    /// A PIN that was typed must not get into the transcript; that it was typed belongs on the record.
-    fn withhold(&mut self, question: &Question) -> Result<(), ConsoleError> {
-        self.ports.console.tell(
-            "!! What was typed holds the PIN of this key: somebody has read the slip. It was not written down.\n   \
-             Both of you decide now whether this key may be used; the record will say what happened.",
-        )?;
-        self.exceptions
-            .push("The PIN of a key was typed at the station instead of a label or bag number.".into());
-        let answer = Text::new("withheld: it held the PIN of the key in hand");
-        self.record(Entry::Answered {
-            question: Text::new(text::subject(question)),
-            answer,
-            by: None,
-        })
-    }
-
+    /// Writes an entry; when another stick has taken the first one's place, all else is written to it again.
     pub(super) fn record(&mut self, entry: Entry) -> Result<(), ConsoleError> {
-        self.journal.append((self.ports.now)(), entry, self.ports.console)
-    }
-
-    /// Records what the state machine noted, and keeps what belongs under "exceptions" on the record.
-    fn exception(&mut self, entry: Entry) -> Result<(), ConsoleError> {
-        match &entry {
-            Entry::SlipVoided { slip, reason } => {
-                self.exceptions
-                    .push(format!("Slip {slip} is void: {}.", reason.as_str()));
+        self.journal
+            .append((self.ports.now)(), entry, self.ports.console)?;
+        while self.journal.take_stick_is_new() {
+            if let Err(failure) = self.store_all() {
+                self.say(&format!("!! {}\n   {}", failure.text, failure.hint))?;
+                self.journal.ask_for_stick(self.ports.console)?;
             }
-            Entry::KeyRejected { label, reason } => {
-                self.exceptions.push(format!(
-                    "A key for label {label} was put aside: {}",
-                    reason.as_str()
-                ));
-            }
-            _ => {}
         }
-        self.record(entry)
+        Ok(())
     }
 
     /// Does one piece of work, journalled before and after.
-    fn perform(&mut self, work: &Work, ceremony: &Ceremony) -> Result<Event, DriverError> {
-        let job = ceremony.job().cloned();
-        let key = job.as_ref().map(|j| j.label.clone());
-        let effect = text::act(work);
-        let slip = match work {
-            Work::PrintSlip(slip)
-            | Work::SetPin(_, slip)
-            | Work::ProvePin(_, slip)
-            | Work::MakeIdentity(_, slip) => Some(*slip),
-            _ => None,
-        };
+    fn perform(&mut self, work: &Work, ceremony: &mut Ceremony) -> Result<Event, DriverError> {
+        let effect = work.act();
+        let closing = matches!(work, Work::PrintRecord | Work::Export);
+        let key = ceremony.job().filter(|_| !closing).map(|j| j.label.clone());
+        let slip = work.slip();
         self.record(Entry::Intended {
             effect,
             key: key.clone(),
             slip,
         })?;
         self.ports.console.tell(&text::work(work))?;
+        self.scene.work(work);
+        self.show(ceremony)?;
         let outcome = match work {
-            Work::Identify(seen) => self.identify(seen, job.as_ref())?,
-            Work::Reset(seen) => self.reset(seen),
-            Work::PrintSlip(slip) => self.print_slip(*slip, job.as_ref())?,
+            Work::Identify(seen) if ceremony.pass() == Pass::Seal => self.recognise(seen)?,
+            Work::Identify(seen) => self.identify(seen, ceremony.job())?,
+            Work::Reset(seen) => self.reset(seen, ceremony),
+            Work::PrintSlip(slip) => self.print_slip(*slip, ceremony.job())?,
+            Work::PrintSecondHalf(_) => self.print_second_half(),
+            Work::StorePin => self.store_pin(ceremony)?,
             Work::SetPin(seen, slip) => self.set_pin(seen, *slip),
-            Work::ProvePin(seen, slip) => self.prove_pin(seen, *slip),
-            Work::MakeIdentity(seen, _) => self.make_identity(seen, job.as_ref()),
+            Work::Configure(seen) => self.configure(seen),
+            Work::ProvePin(seen) => self.prove_pin(seen),
+            Work::MakeIdentity(seen) => self.make_identity(seen, ceremony),
             Work::PrintLabel(label) => self.print_label(label),
-            Work::PrintRecord => closing::print_record(self, ceremony)?,
-            Work::Export => closing::export(self, ceremony)?,
+            Work::StoreKey => self.store_key(ceremony),
+            Work::ChangePin(seen, slip) => self.change_pin(seen, *slip),
+            Work::WhichPin(seen, slip) => self.which_pin(seen, *slip),
+            Work::PrintRecord => closing::print_record(self),
+            Work::Export => closing::export(self)?,
         };
+        self.scene.ended(effect, outcome.is_ok());
         match outcome {
             Ok(outcome) => {
+                if let Outcome::Identified { description, .. } = &outcome {
+                    self.scene.identified(description);
+                }
                 // After the export the stick is read-only and the transcript closed.
                 if outcome != Outcome::Exported {
-                    let result = result_text(&outcome);
                     self.record(Entry::Done {
                         effect,
                         key,
                         slip,
-                        result,
+                        result: result_text(&outcome),
                     })?;
                 }
                 Ok(Event::Done(outcome))
@@ -386,7 +321,11 @@ pub(super) fn seen_key(key: &SecurityKey) -> SeenKey {
 
 pub(super) fn print_failure(error: &PrintError) -> Failure {
     Failure {
-        kind: FailureKind::Other,
+        kind: if error.nothing_was_printed() {
+            FailureKind::NothingPrinted
+        } else {
+            FailureKind::Other
+        },
         text: error.to_string(),
         hint: error.hint(),
     }
@@ -396,6 +335,8 @@ fn result_text(outcome: &Outcome) -> Option<Text> {
     match outcome {
         Outcome::Identified { description, .. } => Some(Text::new(description)),
         Outcome::IdentityMade { fingerprint } => Some(Text::new(fingerprint)),
+        Outcome::Recognised(label) => Some(Text::new(label.as_str())),
+        Outcome::PinInForce { new } => Some(Text::new(if *new { "new" } else { "transport" })),
         _ => None,
     }
 }

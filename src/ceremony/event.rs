@@ -1,6 +1,6 @@
 //! What can happen to a ceremony.
 
-use crate::id::BagNumber;
+use crate::id::{BagNumber, LabelId};
 
 /// Something that happened outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +11,21 @@ pub enum Event {
     Done(Outcome),
     /// The work last asked for failed.
     Failed(Failure),
-    /// The officer answered the question last asked.
+    /// The question last asked was answered.
     Answered(Answer),
+    /// Somebody wants to leave the order of things.
+    Wanted(Wish),
+    /// The PIN in memory was typed instead of an answer; the answer was withheld.
+    PinTyped,
+}
+
+/// What can be wished for at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To go on another time.
+    Pause,
+    /// To break the ceremony off.
+    Abort,
 }
 
 /// A security key as the bus shows it, before anybody talks to it.
@@ -35,13 +48,23 @@ pub enum Outcome {
         description: String,
         /// True when the key wants a long touch for a reset.
         long_touch: bool,
+        /// True when somebody uses or used the key: both people decide.
+        in_use: bool,
     },
+    /// The key is this one, prepared earlier (second pass of custody `rotate`).
+    Recognised(LabelId),
     /// The key is reset.
     Reset,
     /// All bytes of the slip went to the printer.
     SlipPrinted,
+    /// All bytes of the second half went to the printer.
+    SecondHalfPrinted,
+    /// The PIN is on the stick, encrypted.
+    PinStored,
     /// The key has its PIN.
     PinSet,
+    /// The key has the plan's settings.
+    Configured,
     /// The key accepted its PIN again.
     PinProven,
     /// The key made its identity credential.
@@ -53,6 +76,15 @@ pub enum Outcome {
     LabelPrinted,
     /// All bytes of the record went to the printer.
     RecordPrinted,
+    /// The key's data is on the stick.
+    KeyStored,
+    /// The key has another PIN.
+    PinChanged,
+    /// Which PIN is in force.
+    PinInForce {
+        /// True when it is the new one.
+        new: bool,
+    },
     /// Manifest and transcript are on the stick and were read back.
     Exported,
 }
@@ -79,8 +111,12 @@ pub enum FailureKind {
     WindowPassed,
     /// Nobody touched the key in time.
     NoTouch,
-    /// The key was already prepared in this ceremony.
+    /// The key was already prepared in this ceremony, or is none that is expected.
     AlreadyPrepared,
+    /// The key refuses PINs like this one: another may do.
+    PinRefused,
+    /// It is certain that nothing was printed.
+    NothingPrinted,
     /// Anything else: the officer decides.
     Other,
 }

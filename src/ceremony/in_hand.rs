@@ -2,15 +2,19 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::driver::{Driver, KeptKey, seen_key};
+use super::driver::{Driver, Ready, seen_key};
 use super::event::{Failure, FailureKind, Outcome, SeenKey};
-use super::state::{Ceremony, Job};
-use crate::console::ConsoleError;
+use super::identifying::settings;
+use super::job::PreparedJob;
+use super::printing::Ahead;
+use super::state::Ceremony;
 use crate::id::{KeyFingerprint, SlipNumber};
-use crate::key::{KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, fitness, identity};
-use crate::manifest::schema::{Model, PreparedKey};
+use crate::key::{Configuration, KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, identity};
+use crate::manifest::schema::{Model, PinCustody, PreparedKey};
 use crate::secret::{Pin, Secret};
-use crate::transcript::{Entry, Text};
+
+/// Halves shorter than this occur in other numbers by chance.
+const LONG_ENOUGH: usize = 5;
 
 /// What is known of the key in hand.
 #[derive(Default)]
@@ -18,7 +22,12 @@ pub(super) struct InHand {
     pub(super) plugged: Option<SecurityKey>,
     pub(super) info: Option<KeyInfo>,
     pub(super) identity: Option<crate::key::IdentityCredential>,
-    pub(super) pin: Option<(SlipNumber, Pin)>,
+    /// The PIN that was drawn, with the slip it is on.
+    pub(super) pin: Option<(Option<SlipNumber>, Pin)>,
+    /// The other half of its slip, laid out and not printed.
+    pub(super) second_half: Option<Box<dyn Ready>>,
+    /// The transport PIN of a key that is being sealed.
+    pub(super) transport: Option<Pin>,
 }
 
 impl InHand {
@@ -30,17 +39,34 @@ impl InHand {
                 .filter(|c| !c.is_whitespace() && *c != '-')
                 .collect::<String>(),
         );
-        self.pin
-            .as_ref()
-            .is_some_and(|(_, pin)| typed.expose().contains(pin.expose().as_str()))
+        let holds = |pin: &Pin| {
+            let half = pin.expose().chars().count() / 2;
+            let first: usize = pin.expose().chars().take(half).map(char::len_utf8).sum();
+            // A half of a split slip is as much of a secret.
+            typed.expose().contains(pin.expose().as_str())
+                || (half >= LONG_ENOUGH
+                    && (typed.expose().contains(&pin.expose()[..first])
+                        || typed.expose().contains(&pin.expose()[first..])))
+        };
+        self.pin.as_ref().is_some_and(|(_, pin)| holds(pin)) || self.transport.as_ref().is_some_and(holds)
     }
 }
 
 impl Driver<'_> {
     /// Makes sure that exactly this key is plugged in, then works with it; says when a touch is wanted.
-    fn with_key<T>(
+    pub(super) fn with_key<T>(
         &mut self,
         seen: &SeenKey,
+        work: impl FnOnce(&mut InHandKeys<'_>, &SecurityKey, &mut Watch<'_>) -> Result<T, KeyError>,
+    ) -> Result<T, Failure> {
+        self.with_key_and(seen, None, work)
+    }
+
+    /// The same; while the key waits for its touch, the slip that comes next is laid out.
+    fn with_key_and<T>(
+        &mut self,
+        seen: &SeenKey,
+        mut ahead: Option<Ahead>,
         work: impl FnOnce(&mut InHandKeys<'_>, &SecurityKey, &mut Watch<'_>) -> Result<T, KeyError>,
     ) -> Result<T, Failure> {
         let keys = self.ports.keys.scan().map_err(|e| key_failure(&e))?;
@@ -58,9 +84,16 @@ impl Driver<'_> {
         };
         let cancel = AtomicBool::new(false);
         let console = &mut *self.ports.console;
+        let (scene, press, ready) = (&mut self.scene, &mut *self.ports.press, &mut self.ready);
         let mut on_event = |event: KeyEvent| {
             if event == KeyEvent::TouchNeeded {
                 let _ = console.tell(">> Touch the key now.");
+                scene.touch();
+                let _ = console.show(scene.view());
+                // A slip that cannot be laid out now is laid out, or refused, when its turn comes.
+                if let Some(slip) = ahead.take().and_then(|a| a.prepare(press).ok()) {
+                    *ready = Some(slip);
+                }
             }
         };
         let mut watch = Watch {
@@ -74,79 +107,11 @@ impl Driver<'_> {
         work(&mut hands, &key, &mut watch).map_err(|e| key_failure(&e))
     }
 
-    pub(super) fn identify(
-        &mut self,
-        seen: &SeenKey,
-        job: Option<&Job>,
-    ) -> Result<Result<Outcome, Failure>, ConsoleError> {
-        self.in_hand = InHand::default();
-        let prepared: Vec<_> = self.kept.iter().map(|k| k.key.identity.clone()).collect();
-        let found = self.with_key(seen, |hands, key, watch| {
-            let info = hands.bus.identify(key, watch)?;
-            fitness(&info).map_err(KeyError::Unfit)?;
-            let known = hands.bus.holds_any(key, &prepared, watch)?;
-            hands.in_hand.plugged = Some(key.clone());
-            Ok((info, known))
-        });
-        let (info, known) = match found {
-            Ok(found) => found,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        if let Some(known) = known.and_then(|place| self.kept.get(place)) {
-            return Ok(Err(Failure {
-                kind: FailureKind::AlreadyPrepared,
-                text: format!(
-                    "This is the key {}, prepared in this ceremony. Nothing has been changed on it.",
-                    known.key.label
-                ),
-                hint: "Put it into its bag, and take another key for this label.".into(),
-            }));
-        }
-        let least = info.min_pin_length;
-        if least > u32::from(self.plan.pin.length) {
-            return Ok(Err(Failure {
-                kind: FailureKind::Other,
-                text: format!(
-                    "This key wants PINs of at least {least} digits; the plan says {}.",
-                    self.plan.pin.length
-                ),
-                hint: "Use another model of key, or a plan with longer PINs. Nothing has been changed."
-                    .into(),
-            }));
-        }
-        if let (Some(job), Some(key)) = (job, &self.in_hand.plugged) {
-            let entry = Entry::KeyIdentified {
-                label: job.label.clone(),
-                account: job.account.clone(),
-                aaguid: info.aaguid,
-                product: Text::new(&key.product),
-                port: Text::new(key.port.as_str()),
-            };
-            self.record(entry)?;
-        }
-        let description = format!(
-            "{} (model {}, {}; {})",
-            seen.name,
-            info.aaguid,
-            info.versions.join(" "),
-            if info.pin_set() {
-                "it HAS a PIN: somebody uses or used it"
-            } else {
-                "no PIN set"
-            }
-        );
-        let long_touch = info.wants_long_touch();
-        self.in_hand.info = Some(info);
-        Ok(Ok(Outcome::Identified {
-            description,
-            long_touch,
-        }))
-    }
-
-    pub(super) fn reset(&mut self, seen: &SeenKey) -> Result<Outcome, Failure> {
-        self.with_key(seen, |hands, key, watch| {
+    pub(super) fn reset(&mut self, seen: &SeenKey, ceremony: &Ceremony) -> Result<Outcome, Failure> {
+        let ahead = self.ahead(ceremony.slips().next(), ceremony.job());
+        self.with_key_and(seen, ahead, |hands, key, watch| {
             let Some(before) = &hands.in_hand.info else {
-                return Err(no_pin());
+                return Err(out_of_order());
             };
             let info = hands.bus.reset(key, before.aaguid, watch)?;
             hands.in_hand.info = Some(info);
@@ -155,92 +120,117 @@ impl Driver<'_> {
         })
     }
 
-    pub(super) fn set_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
+    pub(super) fn set_pin(&mut self, seen: &SeenKey, slip: Option<SlipNumber>) -> Result<Outcome, Failure> {
         self.with_key(seen, |hands, key, watch| {
             let pin = hands.pin(slip)?;
             hands.bus.set_pin(key, pin, watch).map(|_| Outcome::PinSet)
         })
     }
 
-    pub(super) fn prove_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
+    pub(super) fn configure(&mut self, seen: &SeenKey) -> Result<Outcome, Failure> {
+        for setting in settings(self.plan.key_policy) {
+            self.with_key(seen, |hands, key, watch| {
+                let pin = hands.any_pin()?;
+                let info = hands.bus.configure(key, pin, &setting, watch)?;
+                hands.in_hand.info = Some(info);
+                Ok(())
+            })?;
+        }
+        Ok(Outcome::Configured)
+    }
+
+    pub(super) fn prove_pin(&mut self, seen: &SeenKey) -> Result<Outcome, Failure> {
         self.with_key(seen, |hands, key, watch| {
-            let pin = hands.pin(slip)?;
+            let pin = hands.any_pin()?;
             hands.bus.prove_pin(key, pin, watch).map(|_| Outcome::PinProven)
         })
     }
 
-    pub(super) fn make_identity(&mut self, seen: &SeenKey, job: Option<&Job>) -> Result<Outcome, Failure> {
-        let Some(job) = job else { return Err(no_job()) };
+    pub(super) fn make_identity(&mut self, seen: &SeenKey, ceremony: &Ceremony) -> Result<Outcome, Failure> {
+        let Some(job) = ceremony.job() else {
+            return Err(no_job());
+        };
         let user = identity::user(&self.id, &job.label);
-        self.with_key(seen, |hands, key, watch| {
-            let Some((_, pin)) = &hands.in_hand.pin else {
-                return Err(no_pin());
-            };
+        let ahead = self.ahead(ceremony.slips().next(), ceremony.next_job());
+        let forces_change = self.plan.key_policy.force_pin_change;
+        self.with_key_and(seen, ahead, |hands, key, watch| {
+            let pin = hands.any_pin()?;
             let identity = hands.bus.make_identity(key, pin, &user, watch)?;
             let fingerprint = KeyFingerprint::of(identity.public_key.as_slice()).to_string();
+            if forces_change {
+                // Last of all: from here on the key refuses its PIN for everything but a change of PIN.
+                hands
+                    .bus
+                    .configure(key, pin, &Configuration::ForcePinChange, watch)?;
+            }
             hands.in_hand.identity = Some(identity);
             Ok(Outcome::IdentityMade { fingerprint })
         })
     }
 
-    /// Puts the key in hand with those that are done; its PIN stays in memory until the manifest is sealed.
-    pub(super) fn keep(&mut self, ceremony: &Ceremony) {
-        let in_hand = std::mem::take(&mut self.in_hand);
-        let (Some(done), Some(key), Some(info), Some(identity)) = (
-            ceremony.prepared().last(),
-            in_hand.plugged,
-            in_hand.info,
-            in_hand.identity,
-        ) else {
-            return;
-        };
-        let fingerprint = KeyFingerprint::of(identity.public_key.as_slice());
-        let pin = in_hand.pin.map(|(_, pin)| pin);
-        let in_manifest = self.plan.pin_custody == crate::manifest::schema::PinCustody::Manifest;
+    /// What the manifest will say of the key in hand; its PIN where the custody mode puts it there.
+    pub(super) fn prepared_key(&self, done: &PreparedJob) -> Option<(PreparedKey, Option<&Pin>)> {
+        let hand = &self.in_hand;
+        let (plugged, info, identity) = (
+            hand.plugged.as_ref()?,
+            hand.info.as_ref()?,
+            hand.identity.as_ref()?,
+        );
+        let pin = hand
+            .pin
+            .as_ref()
+            .map(|(_, pin)| pin)
+            .filter(|_| self.plan.pin_custody != PinCustody::Slip);
         let key = PreparedKey {
             label: done.job.label.clone(),
             account: done.job.account.clone(),
-            place: 1,
-            slip: Some(done.slip),
+            place: done.job.place,
+            slip: done.slip,
             key_bag: done.key_bag.clone(),
-            slip_bag: done.slip_bag.clone(),
-            second_slip_bag: None,
-            safe: None,
+            slip_bag: done.slip_bags.first().cloned(),
+            second_slip_bag: done.slip_bags.get(1).cloned(),
             custodian: done.job.custodian.clone(),
+            safe: done.job.safe.clone(),
             prepared: (self.ports.now)(),
             model: Model {
                 aaguid: info.aaguid,
-                product: key.product.clone(),
-                usb: format!("{:04x}:{:04x}", key.vid, key.pid),
-                serial: key.serial.clone(),
+                product: plugged.product.clone(),
+                usb: format!("{:04x}:{:04x}", plugged.vid, plugged.pid),
+                serial: plugged.serial.clone(),
                 firmware: info.firmware,
-                versions: info.versions,
+                versions: info.versions.clone(),
             },
-            identity,
-            pin: if in_manifest { pin } else { None },
+            identity: identity.clone(),
+            pin: None,
         };
-        self.kept.push(KeptKey { key, fingerprint });
+        Some((key, pin))
     }
 }
 
 /// The part of the driver that work with a key may touch while the console is lent to the watch.
-struct InHandKeys<'a> {
-    bus: &'a dyn KeyBus,
-    in_hand: &'a mut InHand,
+pub(super) struct InHandKeys<'a> {
+    pub(super) bus: &'a dyn KeyBus,
+    pub(super) in_hand: &'a mut InHand,
 }
 
 impl InHandKeys<'_> {
-    /// The PIN of this very slip.
-    fn pin(&self, slip: SlipNumber) -> Result<&Pin, KeyError> {
+    /// The PIN of this very slip, or the one without a slip.
+    pub(super) fn pin(&self, slip: Option<SlipNumber>) -> Result<&Pin, KeyError> {
         match &self.in_hand.pin {
             Some((number, pin)) if *number == slip => Ok(pin),
-            _ => Err(no_pin()),
+            _ => Err(out_of_order()),
         }
+    }
+
+    /// The PIN of the key in hand.
+    pub(super) fn any_pin(&self) -> Result<&Pin, KeyError> {
+        let pin = self.in_hand.pin.as_ref().map(|(_, pin)| pin);
+        pin.ok_or_else(out_of_order)
     }
 }
 
 /// The state machine never asks for this; should it, the officer sees a failure and no key a wrong PIN.
-fn no_pin() -> KeyError {
+pub(super) fn out_of_order() -> KeyError {
     KeyError::Unsupported {
         what: "a step out of order".into(),
     }
@@ -260,6 +250,7 @@ fn key_failure(error: &KeyError) -> Failure {
         KeyError::SeveralKeys { .. } => FailureKind::SeveralKeys,
         KeyError::WindowPassed => FailureKind::WindowPassed,
         KeyError::NoTouch => FailureKind::NoTouch,
+        KeyError::PinPolicy => FailureKind::PinRefused,
         _ => FailureKind::Other,
     };
     let hint = match kind {
@@ -280,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_typed_pin_is_known_in_any_grouping() {
-        let pin = Some((SlipNumber::new(1).unwrap(), Secret::new("73915082".to_owned())));
+        let pin = Some((SlipNumber::new(1), Secret::new("73915082".to_owned())));
         let in_hand = InHand {
             pin,
             ..InHand::default()

@@ -11,6 +11,22 @@ pub struct Slips {
 }
 
 impl Slips {
+    /// Goes on with the account of an earlier start.
+    #[must_use]
+    pub fn resumed(printed: u32, voided: Vec<SlipNumber>, sealed: Vec<SlipNumber>) -> Self {
+        Self {
+            printed,
+            voided,
+            sealed,
+        }
+    }
+
+    /// The number that would be taken next.
+    #[must_use]
+    pub fn next(&self) -> Option<SlipNumber> {
+        SlipNumber::new(self.printed + 1)
+    }
+
     /// Takes the next number; `None` after 9999.
     pub fn take_next(&mut self) -> Option<SlipNumber> {
         let slip = SlipNumber::new(self.printed + 1)?;

@@ -1,10 +1,25 @@
 //! Rules of the ceremony, tested without any device.
 
-use std::collections::HashSet;
-
-use proptest::prelude::*;
-
 use super::*;
+use crate::ceremony::{Answer, Failure, FailureKind, Outcome, Wish};
+use crate::manifest::schema::PinCustody;
+use crate::transcript::Entry;
+
+const RULES: Rules = Rules {
+    pass: Pass::Prepare,
+    custody: PinCustody::Manifest,
+    split_slips: false,
+    bags: false,
+    configures: false,
+};
+
+fn team() -> Team {
+    Team::new(&["Ada Lovelace"], &["Grace Hopper"])
+}
+
+fn text(text: &str) -> Event {
+    Event::Answered(Answer::Text(text.into()))
+}
 
 fn job(number: u8) -> Job {
     let mut next = number;
@@ -17,7 +32,9 @@ fn job(number: u8) -> Job {
     Job {
         label: LabelId::draw(&mut random),
         account: format!("bg-{number:02}@contoso.onmicrosoft.com").parse().unwrap(),
+        place: 1,
         custodian: None,
+        safe: None,
     }
 }
 
@@ -45,8 +62,36 @@ struct Play {
 
 impl Play {
     fn new(jobs: u8) -> Self {
-        let (ceremony, log) = Ceremony::new((1..=jobs).map(job).collect(), false, vec![]);
-        Self { ceremony, log }
+        Self::under(RULES, jobs)
+    }
+
+    /// Starts under other rules; officer and witness have sat down.
+    fn under(rules: Rules, jobs: u8) -> Self {
+        let (ceremony, log) = Ceremony::new(rules, team(), (1..=jobs).map(job).collect(), vec![]);
+        let mut play = Self { ceremony, log };
+        play.sit_down();
+        play
+    }
+
+    fn sit_down(&mut self) {
+        self.event(text("AL"));
+        self.event(text("gh"));
+    }
+
+    /// Explains an exception, and has the witness agree.
+    fn explain(&mut self) {
+        assert!(
+            matches!(self.last(), Effect::Ask(Question::Reason { .. })),
+            "{:?}",
+            self.last()
+        );
+        self.event(text("the printer jammed"));
+        assert!(
+            matches!(self.last(), Effect::Ask(Question::Agree { .. })),
+            "{:?}",
+            self.last()
+        );
+        self.event(text("GH"));
     }
 
     fn event(&mut self, event: Event) -> &[Effect] {
@@ -66,6 +111,7 @@ impl Play {
         self.event(Event::Done(Outcome::Identified {
             description: "a key".into(),
             long_touch: false,
+            in_use: false,
         }));
         self.event(Event::Answered(Answer::Yes));
         self.event(Event::KeysSeen(vec![]));
@@ -73,7 +119,7 @@ impl Play {
         self.event(Event::Done(Outcome::Reset));
         self.event(Event::Done(Outcome::SlipPrinted));
         match self.last() {
-            Effect::Ask(Question::SlipWhole(slip)) => *slip,
+            Effect::Ask(Question::SlipWhole(slip, _)) => *slip,
             other => panic!("{other:?}"),
         }
     }
@@ -87,18 +133,23 @@ impl Play {
             fingerprint: "F".into(),
         }));
         self.event(Event::Done(Outcome::LabelPrinted));
-        self.event(Event::Answered(Answer::Text(label.into())));
+        self.event(text(label));
+        self.event(Event::Done(Outcome::KeyStored));
         self.event(Event::KeysSeen(vec![]));
     }
 }
 
 #[test]
 fn a_key_that_was_in_from_the_start_is_asked_out_first() {
-    let (_, effects) = Ceremony::new(vec![job(1)], false, vec![key("1-1", 1)]);
+    let (ceremony, log) = Ceremony::new(RULES, team(), vec![job(1)], vec![key("1-1", 1)]);
+    let mut play = Play { ceremony, log };
+    play.sit_down();
+    let effects = &play.log;
     assert!(
         matches!(
             effects[..],
             [
+                ..,
                 Effect::Tell(Notice::NextKey { .. }),
                 Effect::Tell(Notice::TakeOutAll(_))
             ]
@@ -131,7 +182,16 @@ fn a_spoiled_slip_is_voided_and_a_new_pin_is_drawn() {
     assert!(
         effects.contains(&Effect::ForgetPin) && effects.contains(&Effect::Tell(Notice::SlipVoided(first)))
     );
-    let Some(Effect::Do(Work::PrintSlip(second))) = effects.last() else {
+    play.explain();
+    assert!(play.log.iter().any(|e| matches!(
+        e,
+        Effect::Record(Entry::Exception {
+            number: 1,
+            kind: ExceptionKind::SlipVoided,
+            ..
+        })
+    )));
+    let Some(Effect::Do(Work::PrintSlip(second))) = play.log.last() else {
         panic!("{effects:?}")
     };
     assert_ne!(first, *second);
@@ -147,6 +207,7 @@ fn a_passed_window_asks_for_a_replug_and_never_repeats_in_place() {
     play.event(Event::Done(Outcome::Identified {
         description: "a key".into(),
         long_touch: false,
+        in_use: false,
     }));
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
@@ -168,6 +229,7 @@ fn a_replug_between_two_looks_is_seen() {
     play.event(Event::Done(Outcome::Identified {
         description: "a key".into(),
         long_touch: false,
+        in_use: false,
     }));
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![key("1-1", 2)]));
@@ -182,6 +244,7 @@ fn another_socket_is_not_taken_for_the_same_key() {
     play.event(Event::Done(Outcome::Identified {
         description: "a key".into(),
         long_touch: false,
+        in_use: false,
     }));
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
@@ -198,7 +261,7 @@ fn a_second_key_halts_work_until_it_is_gone() {
     let mut play = Play::new(1);
     let slip = play.up_to_slip(10);
     play.event(Event::Answered(Answer::Yes));
-    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), Some(slip))));
     let leave = Effect::Tell(Notice::LeaveOnly(key("1-1", 11).name));
     play.event(Event::KeysSeen(vec![key("1-1", 11), key("1-3", 20)]));
     play.event(Event::Failed(failure(FailureKind::SeveralKeys)));
@@ -208,7 +271,7 @@ fn a_second_key_halts_work_until_it_is_gone() {
         [leave]
     );
     play.event(Event::KeysSeen(vec![key("1-1", 11)]));
-    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), Some(slip))));
 }
 
 #[test]
@@ -219,7 +282,7 @@ fn a_second_key_that_is_gone_again_already_halts_nothing() {
     // The bus looks as it did before: no change will come that could wake the ceremony.
     play.event(Event::KeysSeen(vec![key("1-1", 11)]));
     play.event(Event::Failed(failure(FailureKind::SeveralKeys)));
-    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), slip)));
+    assert_eq!(play.last(), &Effect::Do(Work::SetPin(key("1-1", 11), Some(slip))));
 }
 
 #[test]
@@ -230,6 +293,7 @@ fn a_key_pulled_while_the_question_to_erase_it_stands_withdraws_the_question() {
     play.event(Event::Done(Outcome::Identified {
         description: "a key".into(),
         long_touch: false,
+        in_use: false,
     }));
     assert_eq!(
         play.event(Event::KeysSeen(vec![])),
@@ -267,6 +331,7 @@ fn a_key_that_is_gone_during_its_reset_is_not_asked_out() {
     play.event(Event::Done(Outcome::Identified {
         description: "a key".into(),
         long_touch: false,
+        in_use: false,
     }));
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
@@ -293,7 +358,8 @@ fn the_next_key_put_in_before_the_last_one_is_out_is_asked_out() {
         fingerprint: "F".into(),
     }));
     play.event(Event::Done(Outcome::LabelPrinted));
-    play.event(Event::Answered(Answer::Text(job(1).label.to_string())));
+    play.event(text(job(1).label.as_str()));
+    play.event(Event::Done(Outcome::KeyStored));
     assert!(matches!(play.last(), Effect::Tell(Notice::Prepared { .. })));
     assert!(matches!(
         play.event(Event::KeysSeen(vec![key("1-2", 12)])),
@@ -311,6 +377,7 @@ fn a_key_pulled_after_its_pin_voids_the_slip_and_starts_over() {
     play.event(Event::Done(Outcome::PinSet));
     let effects = play.event(Event::Failed(failure(FailureKind::Vanished))).to_vec();
     assert!(effects.contains(&Effect::Tell(Notice::SlipVoided(slip))));
+    play.explain();
     assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
     play.event(Event::Answered(Answer::Yes));
     let again = play.up_to_slip(30);
@@ -333,111 +400,235 @@ fn a_wrong_label_is_asked_for_again() {
     play.event(Event::Answered(Answer::Text(job(2).label.to_string())));
     assert!(matches!(play.last(), Effect::Ask(Question::Label(_))));
     let scanned = format!("GLASSKEY:1:{}:X:Y", job(1).label);
-    play.event(Event::Answered(Answer::Text(scanned)));
+    play.event(text(&scanned));
+    assert_eq!(play.last(), &Effect::Do(Work::StoreKey));
+    assert_eq!(
+        play.ceremony.prepared().len(),
+        0,
+        "nothing counts before it is on the stick"
+    );
+    play.event(Event::Done(Outcome::KeyStored));
     assert_eq!(play.ceremony.prepared().len(), 1);
 }
 
 #[test]
 fn a_bag_number_is_taken_once() {
-    let (ceremony, log) = Ceremony::new(vec![job(1)], true, vec![]);
-    let mut play = Play { ceremony, log };
+    let mut play = Play::under(Rules { bags: true, ..RULES }, 1);
     play.up_to_slip(10);
     play.finish_key(job(1).label.as_str());
     assert_eq!(play.last(), &Effect::Ask(Question::KeyBag));
-    play.event(Event::Answered(Answer::Text("B-1".into())));
-    assert_eq!(play.last(), &Effect::Ask(Question::SlipBag));
+    play.event(text("B-1"));
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipBag(Part::Whole)));
     assert!(matches!(
-        play.event(Event::Answered(Answer::Text("B-1".into()))),
+        play.event(text("B-1")),
         [
             Effect::Tell(Notice::NotUnderstood(_)),
-            Effect::Ask(Question::SlipBag)
+            Effect::Ask(Question::SlipBag(_))
         ]
     ));
-    play.event(Event::Answered(Answer::Text("B-2".into())));
-    assert_eq!(play.ceremony.prepared().len(), 1);
+    play.event(text("B-2"));
+    play.event(Event::Done(Outcome::KeyStored));
+    assert_eq!(play.ceremony.prepared()[0].slip_bags, ["B-2".parse().unwrap()]);
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
-    let kinds = prop_oneof![
-        Just(FailureKind::Vanished),
-        Just(FailureKind::SeveralKeys),
-        Just(FailureKind::WindowPassed),
-        Just(FailureKind::NoTouch),
-        Just(FailureKind::AlreadyPrepared),
-        Just(FailureKind::Other),
-    ];
-    let seen = prop_oneof![
-        Just(vec![]),
-        (0..3_u16).prop_map(|d| vec![key("1-1", d)]),
-        (0..3_u16).prop_map(|d| vec![key("1-1", d), key("1-2", d)]),
-    ];
-    prop_oneof![
-        3 => seen.prop_map(Event::KeysSeen),
-        1 => kinds.prop_map(|k| Event::Failed(failure(k))),
-        3 => Just(Event::Answered(Answer::Yes)),
-        1 => Just(Event::Answered(Answer::No)),
-        1 => Just(Event::Answered(Answer::Text(job(1).label.to_string()))),
-    ]
-}
-
-/// What a driver would answer to the work last asked for, or nothing.
-fn success(effect: Option<&Effect>) -> Option<Event> {
-    let outcome = match effect? {
-        Effect::Do(work) => match work {
-            Work::Identify(_) => Outcome::Identified {
-                description: String::new(),
-                long_touch: false,
-            },
-            Work::Reset(_) => Outcome::Reset,
-            Work::PrintSlip(_) => Outcome::SlipPrinted,
-            Work::SetPin(..) => Outcome::PinSet,
-            Work::ProvePin(..) => Outcome::PinProven,
-            Work::MakeIdentity(..) => Outcome::IdentityMade {
-                fingerprint: String::new(),
-            },
-            Work::PrintLabel(_) => Outcome::LabelPrinted,
-            Work::PrintRecord => Outcome::RecordPrinted,
-            Work::Export => Outcome::Exported,
-        },
-        _ => return None,
+#[test]
+fn a_split_slip_is_confirmed_half_by_half_and_bagged_twice() {
+    let rules = Rules {
+        split_slips: true,
+        bags: true,
+        ..RULES
     };
-    Some(Event::Done(outcome))
+    let mut play = Play::under(rules, 1);
+    let slip = play.up_to_slip(10);
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::First)));
+    play.event(Event::Answered(Answer::Yes));
+    assert_eq!(play.last(), &Effect::Do(Work::PrintSecondHalf(slip)));
+    play.event(Event::Done(Outcome::SecondHalfPrinted));
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::Second)));
+    // The officer spoils the second half: both are void.
+    play.event(Event::Answered(Answer::No));
+    play.explain();
+    play.event(Event::Done(Outcome::SlipPrinted));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::Done(Outcome::SecondHalfPrinted));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::Done(Outcome::PinSet));
+    play.event(Event::Done(Outcome::PinProven));
+    play.event(Event::Done(Outcome::IdentityMade {
+        fingerprint: "F".into(),
+    }));
+    play.event(Event::Done(Outcome::LabelPrinted));
+    for answer in [job(1).label.as_str(), "K-1", "S-1", "S-2"] {
+        play.event(text(answer));
+    }
+    play.event(Event::Done(Outcome::KeyStored));
+    assert_eq!(play.ceremony.prepared()[0].slip_bags.len(), 2);
+    assert!(play.ceremony.slips().balance());
 }
 
-proptest! {
-    #[test]
-    fn whatever_happens_paper_and_keys_agree(events in prop::collection::vec((any_event(), any::<bool>()), 0..200)) {
-        let mut play = Play::new(2);
-        let mut confirmed: HashSet<SlipNumber> = HashSet::new();
-        let mut printed: HashSet<SlipNumber> = HashSet::new();
-        for (event, answer) in events {
-            let pending = play.log.last().cloned();
-            let event = match success(pending.as_ref()) {
-                Some(done) if answer => done,
-                Some(_) if !matches!(event, Event::Failed(_)) => continue,
-                _ => event,
-            };
-            if let (Some(Effect::Ask(Question::SlipWhole(slip))), Event::Answered(Answer::Yes)) = (&pending, &event) {
-                confirmed.insert(*slip);
-            }
-            let mut effects = play.event(event).to_vec();
-            let work = effects.iter().filter(|e| matches!(e, Effect::Do(_) | Effect::Ask(_))).count();
-            prop_assert!(work <= 1, "one thing at a time: {effects:?}");
-            for effect in effects.drain(..) {
-                match effect {
-                    Effect::Do(Work::PrintSlip(slip)) => prop_assert!(printed.insert(slip), "{slip} printed twice"),
-                    Effect::Do(Work::SetPin(_, slip)) => {
-                        prop_assert!(confirmed.contains(&slip));
-                        prop_assert!(!play.ceremony.slips().voided().contains(&slip));
-                    }
-                    Effect::End => prop_assert!(play.ceremony.slips().balance()),
-                    _ => {}
-                }
-            }
-        }
-        for done in play.ceremony.prepared() {
-            prop_assert!(confirmed.contains(&done.slip));
-            prop_assert!(!play.ceremony.slips().voided().contains(&done.slip));
-        }
+#[test]
+fn a_key_in_use_is_erased_only_when_the_witness_agrees() {
+    let seen = |play: &mut Play| {
+        play.event(Event::KeysSeen(vec![]));
+        play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+        play.event(Event::Done(Outcome::Identified {
+            description: "a key".into(),
+            long_touch: false,
+            in_use: true,
+        }));
+        play.event(Event::Answered(Answer::Yes));
+    };
+    let mut play = Play::new(1);
+    seen(&mut play);
+    assert!(matches!(play.last(), Effect::Ask(Question::Agree { .. })));
+    // The officer's own initials are not the witness's, and a bare yes is nobody's.
+    for typed in ["AL", "yes", ""] {
+        play.event(text(typed));
+        assert!(
+            matches!(play.last(), Effect::Ask(Question::Agree { .. })),
+            "{typed}"
+        );
     }
+    play.event(text("GH"));
+    assert!(matches!(play.last(), Effect::Tell(Notice::TakeOut(_))));
+    let mut play = Play::new(1);
+    seen(&mut play);
+    play.event(text("no"));
+    assert!(matches!(play.last(), Effect::Tell(Notice::TakeOutAll(_))));
+}
+
+#[test]
+fn nobody_is_officer_and_witness_at_once() {
+    let two = Team::new(
+        &["Ada Lovelace", "Grace Hopper"],
+        &["Grace Hopper", "Alan Turing"],
+    );
+    let (ceremony, log) = Ceremony::new(RULES, two, vec![job(1)], vec![]);
+    let mut play = Play { ceremony, log };
+    play.event(text("Grace Hopper"));
+    for wrong in ["GH2", "Grace Hopper", "somebody"] {
+        play.event(text(wrong));
+        assert!(
+            matches!(play.last(), Effect::Ask(Question::Witness(_))),
+            "{wrong}"
+        );
+    }
+    play.event(text("Alan Turing"));
+    assert_eq!(play.ceremony.sitting().unwrap().witness.name, "Alan Turing");
+}
+
+#[test]
+fn a_pause_waits_for_the_key_in_hand() {
+    let mut play = Play::new(2);
+    play.up_to_slip(10);
+    assert!(matches!(
+        play.event(Event::Wanted(Wish::Pause)),
+        [
+            Effect::Tell(Notice::PauseLater),
+            Effect::Ask(Question::SlipWhole(..))
+        ]
+    ));
+    play.finish_key(job(1).label.as_str());
+    assert_eq!(play.last(), &Effect::End(Ending::Paused));
+    assert!(play.log.contains(&Effect::Record(Entry::Paused)));
+    // Between two keys it begins at once.
+    let mut play = Play::new(2);
+    play.event(Event::Wanted(Wish::Pause));
+    assert_eq!(play.last(), &Effect::End(Ending::Paused));
+}
+
+#[test]
+fn breaking_off_wants_both_and_keeps_what_is_done() {
+    let mut play = Play::new(3);
+    play.up_to_slip(10);
+    play.finish_key(job(1).label.as_str());
+    let slip = play.up_to_slip(20);
+    play.event(Event::Wanted(Wish::Abort));
+    assert_eq!(
+        play.last(),
+        &Effect::Ask(Question::Abort { prepared: 1, left: 2 })
+    );
+    play.event(Event::Answered(Answer::No));
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::Whole)));
+    play.event(Event::Wanted(Wish::Abort));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(text("no"));
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::Whole)));
+    play.event(Event::Wanted(Wish::Abort));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(text("GH"));
+    play.explain();
+    assert_eq!(play.last(), &Effect::Do(Work::PrintRecord));
+    assert_eq!(play.ceremony.prepared().len(), 1);
+    assert_eq!(
+        (play.ceremony.rejected().len(), play.ceremony.slips().voided()),
+        (1, &[slip][..])
+    );
+    assert!(play.ceremony.slips().balance() && play.ceremony.is_aborted());
+}
+
+#[test]
+fn a_key_that_refuses_its_pin_gets_another_one_three_times() {
+    let mut play = Play::new(1);
+    for try_number in 1..=3 {
+        if try_number == 1 {
+            play.up_to_slip(10);
+        } else {
+            play.event(Event::Done(Outcome::SlipPrinted));
+        }
+        play.event(Event::Answered(Answer::Yes));
+        play.event(Event::Failed(failure(FailureKind::PinRefused)));
+        play.explain();
+    }
+    assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
+    assert_eq!(play.ceremony.slips().voided().len(), 3);
+}
+
+#[test]
+fn a_typed_pin_becomes_an_exception_and_the_question_comes_back() {
+    let mut play = Play::new(1);
+    let slip = play.up_to_slip(10);
+    play.event(Event::PinTyped);
+    play.explain();
+    assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::Whole)));
+}
+
+#[test]
+fn a_slip_of_which_nothing_was_printed_is_void_without_an_exception() {
+    let mut play = Play::new(1);
+    play.event(Event::KeysSeen(vec![]));
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Done(Outcome::Identified {
+        description: "a key".into(),
+        long_touch: false,
+        in_use: false,
+    }));
+    play.event(Event::Answered(Answer::Yes));
+    play.event(Event::KeysSeen(vec![key("1-1", 2)]));
+    play.event(Event::Done(Outcome::Reset));
+    play.event(Event::Failed(failure(FailureKind::NothingPrinted)));
+    assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
+    assert_eq!(play.ceremony.exceptions(), 0);
+}
+
+#[test]
+fn a_key_of_the_second_pass_that_is_not_recognised_makes_room_for_another() {
+    let rules = Rules {
+        pass: Pass::Seal,
+        custody: PinCustody::Rotate,
+        ..RULES
+    };
+    let (ceremony, log) = Ceremony::new(rules, team(), vec![job(1)], vec![]);
+    let mut play = Play { ceremony, log };
+    play.sit_down();
+    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
+    play.event(Event::Failed(failure(FailureKind::Other)));
+    assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
+    play.event(Event::Answered(Answer::No));
+    assert!(matches!(play.last(), Effect::Tell(Notice::TakeOutAll(_))));
+    play.event(Event::KeysSeen(vec![]));
+    assert!(matches!(
+        play.last(),
+        Effect::Tell(Notice::PutInAnyOf { left: 1, of: 1 })
+    ));
 }

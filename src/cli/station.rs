@@ -7,7 +7,9 @@ use clap::Subcommand;
 
 use super::fail;
 use crate::appliance;
+use crate::console::Console;
 use crate::console::line::LineConsole;
+use crate::console::screen::Screen;
 use crate::media::Stick;
 use crate::plan::Plan;
 use crate::worker::Launcher;
@@ -26,18 +28,36 @@ pub enum Command {
         /// Folder that stands for the officer's stick; it holds `plan.toml`.
         #[arg(long)]
         stick: PathBuf,
+        /// Shows the station's full screen instead of plain lines.
+        #[arg(long)]
+        full_screen: bool,
+    },
+    /// Holds the second pass of a rehearsal in custody `rotate`: registered keys get their final PIN.
+    ///
+    /// Each key's transport PIN gives way to a new one that is printed on a slip; its credentials survive. The image
+    /// does the same by itself when the stick holds a ceremony whose keys wait for it.
+    Seal {
+        /// Folder that stands for the officer's stick; it holds `plan.toml` and the ceremony.
+        #[arg(long)]
+        stick: PathBuf,
+        /// Shows the station's full screen instead of plain lines.
+        #[arg(long)]
+        full_screen: bool,
     },
 }
 
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
-        let Self::Rehearse { stick } = self;
-        let mut stick = Stick::directory(stick);
-        let plan = match stick.read_plan() {
-            Ok(text) => Plan::parse(&text),
+        let (folder, full_screen, is_second_pass) = match self {
+            Self::Rehearse { stick, full_screen } => (stick, full_screen, false),
+            Self::Seal { stick, full_screen } => (stick, full_screen, true),
+        };
+        let mut stick = Stick::directory(folder);
+        let text = match stick.read_plan() {
+            Ok(text) => text,
             Err(error) => return fail(FAILED, &error.to_string(), error.hint()),
         };
-        match plan {
+        match Plan::parse(&text) {
             Err(error) => return fail(3, &format!("{error}."), "Mend that line and start again."),
             Ok(plan) if !plan.rehearsal => {
                 return fail(
@@ -48,11 +68,29 @@ impl Command {
             }
             Ok(_) => {}
         }
-        let mut console = match LineConsole::standard() {
+        if is_second_pass {
+            match appliance::waits_for_second_pass(&stick, &text) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return fail(
+                        FAILED,
+                        "No ceremony in this folder waits for its second pass. Nothing has been done.",
+                        "Give the folder of a finished ceremony in custody `rotate`.",
+                    );
+                }
+                Err(problem) => return fail(FAILED, &problem, ""),
+            }
+        }
+        let console: std::io::Result<Box<dyn Console>> = if full_screen {
+            Screen::open().map(|screen| Box::new(screen) as Box<dyn Console>)
+        } else {
+            LineConsole::standard().map(|line| Box::new(line) as Box<dyn Console>)
+        };
+        let mut console = match console {
             Ok(console) => console,
             Err(error) => return fail(FAILED, &format!("The terminal cannot be used: {error}."), ""),
         };
-        match appliance::hold(&mut console, Vec::new(), &mut stick, &Launcher::current()) {
+        match appliance::hold(console.as_mut(), Vec::new(), &mut stick, &Launcher::current()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(problem) => fail(FAILED, &problem, ""),
         }

@@ -50,6 +50,16 @@ impl<W: Write> LineConsole<W> {
         Some(text)
     }
 
+    /// Waits for a line that is a secret.
+    fn hidden_line(&mut self) -> Result<Secret<String>, ConsoleError> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(Secret::new(line));
+            }
+            self.fill(Duration::from_hours(1))?;
+        }
+    }
+
     /// Reads what is there within `wait`; false when nothing came.
     fn fill(&mut self, wait: Duration) -> Result<bool, ConsoleError> {
         let wait = Timespec {
@@ -101,7 +111,6 @@ impl<W: Write> Console for LineConsole<W> {
 
     fn ask_hidden(&mut self, question: &str) -> Result<Secret<String>, ConsoleError> {
         self.pending = Vec::with_capacity(MAX_LINE);
-        self.ask(question)?;
         // On a pipe there is nothing to hide from, and no echo to switch off.
         let shown = termios::tcgetattr(&self.input).ok();
         if let Some(shown) = &shown {
@@ -109,14 +118,8 @@ impl<W: Write> Console for LineConsole<W> {
             hidden.local_modes.remove(LocalModes::ECHO);
             termios::tcsetattr(&self.input, OptionalActions::Now, &hidden).map_err(io::Error::from)?;
         }
-        let line = loop {
-            if let Some(line) = self.take_line() {
-                break Ok(Secret::new(line));
-            }
-            if let Err(error) = self.fill(Duration::from_hours(1)) {
-                break Err(error);
-            }
-        };
+        // Whoever sees the question may type: the echo is off by then.
+        let line = self.ask(question).and_then(|()| self.hidden_line());
         self.pending.zeroize();
         if let Some(shown) = &shown {
             termios::tcsetattr(&self.input, OptionalActions::Now, shown).map_err(io::Error::from)?;

@@ -1,13 +1,16 @@
 //! The words of the ceremony, in one place: what to do, what is asked, what was answered.
 
-use crate::ceremony::effect::{Notice, Question, Work};
-use crate::ceremony::event::Answer;
-use crate::transcript::Act;
+use crate::ceremony::effect::{Notice, Part, Question, Work};
+use crate::ceremony::event::{Answer, Wish};
+use crate::ceremony::team::Member;
+use crate::manifest::schema::Role;
 
 /// A notice as a paragraph.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
     match notice {
+        Notice::Seated { officer, witness } => format!("   Officer: {officer}. Witness: {witness}."),
+        Notice::Found(text) => format!("!! {text}"),
         Notice::NextKey {
             number,
             of,
@@ -18,6 +21,9 @@ pub fn notice(notice: &Notice) -> String {
         }
         Notice::TakeOutAll(names) => format!(">> Take out every security key now: {}.", names.join(", ")),
         Notice::PutInKey => ">> Put in the security key for this label.".into(),
+        Notice::PutInAnyOf { left, of } => {
+            format!(">> Put in a registered key: {left} of {of} still have their transport PIN.")
+        }
         Notice::SeveralKeys(names) => {
             format!(
                 ">> More than one security key is plugged in ({}). Take out all but one.",
@@ -45,21 +51,41 @@ pub fn notice(notice: &Notice) -> String {
             )
         }
         Notice::NotUnderstood(why) => format!("!! {why}."),
-        Notice::Prepared { label, slip } => format!(
+        Notice::Prepared {
+            label,
+            slip: Some(slip),
+        } => format!(
             "** The key {label} is prepared and proven. Seal slip {slip} into its bag, the key into its own.\n\
+             >> Take the key out now."
+        ),
+        Notice::Prepared { label, slip: None } => format!(
+            "** The key {label} is prepared and proven, with a transport PIN. It goes to the registrar and comes back.\n\
+             >> Take the key out now."
+        ),
+        Notice::Sealed { label, slip } => format!(
+            "** The key {label} has the PIN of slip {slip}, proven. Seal slip {slip} into its bag, the key into its own.\n\
              >> Take the key out now."
         ),
         Notice::PutAside(label) => {
             format!("!! This key is put aside. Another key will get the label {label}.")
+        }
+        Notice::PauseLater => "   The pause begins when this key is finished.".into(),
+        Notice::NoPause => "!! Neither pause nor abort is possible here: answer first.".into(),
+        Notice::Paused => {
+            "** The ceremony is paused. Lock up stick, keys and slips. Start the station with this stick to go on.".into()
         }
         Notice::AllDone {
             prepared,
             rejected,
             printed,
             voided,
-        } => format!(
-            "\n=== All keys are done: {prepared} prepared, {rejected} put aside; {printed} slips printed, {voided} void ==="
-        ),
+            aborted,
+        } => {
+            let how = if *aborted { "The ceremony is broken off" } else { "All keys are done" };
+            format!(
+                "\n=== {how}: {prepared} prepared, {rejected} put aside; {printed} slips printed, {voided} void ==="
+            )
+        }
     }
 }
 
@@ -67,6 +93,19 @@ pub fn notice(notice: &Notice) -> String {
 #[must_use]
 pub fn question(question: &Question) -> String {
     match question {
+        Question::Officer(members) => format!("?? Officer, type your initials ({}):", choice(members)),
+        Question::Witness(members) => format!("?? Witness, type your initials ({}):", choice(members)),
+        Question::Agree { to, witness } => format!(
+            "?? {to}\n?? {name}: type your initials {code} to agree, or no:",
+            name = witness.name,
+            code = witness.code
+        ),
+        Question::Reason { number, what } => {
+            format!("?? Exception {number}: {what}\n?? Why? One line for the record, never a PIN:")
+        }
+        Question::Abort { prepared, left } => format!(
+            "?? Break the ceremony off? {prepared} keys stay prepared and go into the manifest, {left} are left undone. (yes/no)"
+        ),
         Question::Erase {
             description,
             account,
@@ -84,8 +123,9 @@ pub fn question(question: &Question) -> String {
                  ?? Erase this key? (yes/no)"
             )
         }
-        Question::SlipWhole(slip) => format!(
-            "?? Slip {slip} was printed. Fold it without reading the PIN. Did it come out whole? (yes/no)"
+        Question::SlipWhole(slip, part) => format!(
+            "?? {what} {slip} was printed. Fold it without reading the PIN. Did it come out whole? (yes/no)",
+            what = paper(*part)
         ),
         Question::TryAgain => "?? Try again? no puts this key aside. (yes/no)".into(),
         Question::Retry => "?? Try again when the cause is removed. (yes)".into(),
@@ -93,8 +133,40 @@ pub fn question(question: &Question) -> String {
             format!("?? Stick the label {label} on the key. Then scan it, or type the label id you read:")
         }
         Question::KeyBag => "?? Number of the bag for the key (scan or type; - for none):".into(),
-        Question::SlipBag => "?? Number of the bag for the slip (scan or type; - for none):".into(),
+        Question::SlipBag(part) => format!(
+            "?? Number of the bag for the {what} (scan or type; - for none):",
+            what = paper(*part).to_lowercase()
+        ),
         Question::RecordWhole => "?? Did the record come out whole? (yes/no)".into(),
+    }
+}
+
+/// The question for the label of a key that has had it since the first pass.
+#[must_use]
+pub fn label_again(label: &str) -> String {
+    format!("?? This is the key with label {label}. Scan the label on it, or type the label id you read:")
+}
+
+fn choice(members: &[Member]) -> String {
+    let names = members.iter().map(|m| format!("{} = {}", m.code, m.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn paper(part: Part) -> &'static str {
+    match part {
+        Part::Whole => "Slip",
+        Part::First => "First half of slip",
+        Part::Second => "Second half of slip",
+    }
+}
+
+/// Reads a wish, which may be typed at any time.
+#[must_use]
+pub fn wish(line: &str) -> Option<Wish> {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "pause" => Some(Wish::Pause),
+        "abort" => Some(Wish::Abort),
+        _ => None,
     }
 }
 
@@ -102,7 +174,13 @@ pub fn question(question: &Question) -> String {
 #[must_use]
 pub fn answer(question: &Question, line: &str) -> Option<Answer> {
     match question {
-        Question::Label(_) | Question::KeyBag | Question::SlipBag => Some(Answer::Text(line.to_owned())),
+        Question::Officer(_)
+        | Question::Witness(_)
+        | Question::Agree { .. }
+        | Question::Reason { .. }
+        | Question::Label(_)
+        | Question::KeyBag
+        | Question::SlipBag(_) => Some(Answer::Text(line.to_owned())),
         _ => match line.trim().to_ascii_lowercase().as_str() {
             "yes" => Some(Answer::Yes),
             "no" => Some(Answer::No),
@@ -118,7 +196,13 @@ pub fn work(work: &Work) -> String {
         Work::Identify(key) => format!("   Looking at {} ...", key.name),
         Work::Reset(_) => "   Resetting the key ...".into(),
         Work::PrintSlip(slip) => format!("   Drawing a PIN and printing slip {slip} ..."),
+        Work::PrintSecondHalf(slip) => format!("   Printing the second half of slip {slip} ..."),
+        Work::StorePin => "   Writing the encrypted PIN to the stick ...".into(),
         Work::SetPin(..) => "   Setting the PIN ...".into(),
+        Work::Configure(_) => "   Applying the plan's settings to the key ...".into(),
+        Work::StoreKey => "   Writing the key's data to the stick ...".into(),
+        Work::ChangePin(..) => "   Replacing the transport PIN ...".into(),
+        Work::WhichPin(..) => "   Finding out which PIN the key has ...".into(),
         Work::ProvePin(..) => "   Checking the PIN with the key ...".into(),
         Work::MakeIdentity(..) => "   Making the identity credential ...".into(),
         Work::PrintLabel(label) => format!("   Printing label {label} ..."),
@@ -127,32 +211,32 @@ pub fn work(work: &Work) -> String {
     }
 }
 
-/// What work is called in the transcript.
-#[must_use]
-pub fn act(work: &Work) -> Act {
-    match work {
-        Work::Identify(_) => Act::Identify,
-        Work::Reset(_) => Act::Reset,
-        Work::PrintSlip(_) => Act::PrintSlip,
-        Work::SetPin(..) => Act::SetPin,
-        Work::ProvePin(..) => Act::ProvePin,
-        Work::MakeIdentity(..) => Act::MakeIdentity,
-        Work::PrintLabel(_) => Act::PrintLabel,
-        Work::PrintRecord => Act::PrintRecord,
-        Work::Export => Act::Export,
-    }
-}
-
 /// Short name of a question, for the transcript.
 #[must_use]
 pub fn subject(question: &Question) -> &'static str {
     match question {
+        Question::Officer(_) => "officer",
+        Question::Witness(_) => "witness",
+        Question::Agree { .. } => "agree",
+        Question::Reason { .. } => "reason",
+        Question::Abort { .. } => "abort",
         Question::Erase { .. } => "erase",
-        Question::SlipWhole(_) => "slip-whole",
+        Question::SlipWhole(_, Part::Second) => "second-half-whole",
+        Question::SlipWhole(..) => "slip-whole",
         Question::TryAgain | Question::Retry => "try-again",
         Question::Label(_) => "label",
         Question::KeyBag => "key-bag",
-        Question::SlipBag => "slip-bag",
+        Question::SlipBag(Part::Second) => "second-slip-bag",
+        Question::SlipBag(_) => "slip-bag",
         Question::RecordWhole => "record-whole",
+    }
+}
+
+/// Whose answer a question wants.
+#[must_use]
+pub fn asked_of(question: &Question) -> Role {
+    match question {
+        Question::Agree { .. } | Question::Witness(_) => Role::Witness,
+        _ => Role::Officer,
     }
 }

@@ -21,6 +21,8 @@ use crate::worker::{Launcher, WorkerError};
 
 /// Time for operations without a touch: start, permission to open the node, a dozen exchanges.
 const PLAIN: Duration = Duration::from_secs(20);
+/// Time for each credential that a key is asked for without a touch: some take one id at a time, and a batch is long.
+const EACH_QUERY: Duration = Duration::from_millis(250);
 /// Time for operations with a touch: the child gives up at 35 s by itself and tells the key.
 const TOUCH: Duration = Duration::from_secs(50);
 
@@ -58,7 +60,7 @@ impl KeyClient {
         } else {
             Effect::Nothing
         };
-        let deadline = if operation.needs_touch() { TOUCH } else { PLAIN };
+        let deadline = deadline(&operation);
         let request = Request {
             key: current,
             operation,
@@ -114,6 +116,17 @@ impl KeyClient {
                 error
             }
         })
+    }
+}
+
+/// When a worker is given up.
+fn deadline(operation: &Operation) -> Duration {
+    match operation {
+        Operation::FindCredential { queries } => {
+            PLAIN + EACH_QUERY * u32::try_from(queries.len()).unwrap_or(u32::MAX)
+        }
+        operation if operation.needs_touch() => TOUCH,
+        _ => PLAIN,
     }
 }
 
@@ -277,5 +290,27 @@ impl KeyBus for KeyClient {
             Answer::Assertion(assertion) => Ok(assertion),
             other => mismatch(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_about_many_keys_has_time_for_each() {
+        let query = CredentialQuery {
+            rp_id: "station.example".into(),
+            credential_id: b"id".as_slice().into(),
+            client_data: b"challenge".as_slice().into(),
+        };
+        let find = |count| Operation::FindCredential {
+            queries: vec![query.clone(); count],
+        };
+        assert_eq!(deadline(&Operation::Identify), PLAIN);
+        assert_eq!(deadline(&find(0)), PLAIN);
+        assert_eq!(deadline(&find(999)), PLAIN + EACH_QUERY * 999);
+        let query = find(1);
+        assert!(!query.needs_touch(), "it would have the time of a touch");
     }
 }

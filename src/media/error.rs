@@ -115,6 +115,8 @@ impl MediaError {
             reason: reason.into(),
         };
         match source.raw_os_error().map(Errno::from_raw_os_error) {
+            // FAT calls a file missing whose folder it cannot read any more.
+            _ if state.present == Some(false) => Self::Gone { what },
             Some(Errno::NOSPC | Errno::DQUOT) => Self::Full { what },
             // FAT goes read-only by itself when it finds its tables in disorder.
             Some(Errno::ROFS) if state.locked == Some(false) => {
@@ -168,7 +170,7 @@ mod tests {
     fn errors_are_told_apart_by_what_is_to_be_done() {
         type Expected = fn(&MediaError) -> bool;
         let unknown = State::default();
-        let cases: [(Errno, State, Expected); 12] = [
+        let cases: [(Errno, State, Expected); 15] = [
             (Errno::NOSPC, HERE, |e| matches!(e, MediaError::Full { .. })),
             (Errno::ROFS, LOCKED, |e| {
                 matches!(e, MediaError::WriteProtected { .. })
@@ -184,6 +186,9 @@ mod tests {
             (Errno::IO, AWAY, |e| matches!(e, MediaError::Gone { .. })),
             (Errno::IO, unknown, |e| matches!(e, MediaError::Gone { .. })),
             (Errno::NXIO, AWAY, |e| matches!(e, MediaError::Gone { .. })),
+            (Errno::NOENT, AWAY, |e| matches!(e, MediaError::Gone { .. })),
+            (Errno::NOENT, HERE, |e| matches!(e, MediaError::Io { .. })),
+            (Errno::NOENT, unknown, |e| matches!(e, MediaError::Io { .. })),
             (Errno::UCLEAN, HERE, |e| matches!(e, MediaError::Damaged { .. })),
             (Errno::BUSY, HERE, |e| matches!(e, MediaError::Busy)),
             (Errno::INVAL, HERE, |e| matches!(e, MediaError::Io { .. })),

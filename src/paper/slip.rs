@@ -25,6 +25,19 @@ const PIN_SIZES: [(usize, f32, Millimetres); 3] = [(1, 28.0, 0.0), (2, 26.0, 12.
 /// Wide enough that nobody takes a gap for a typed space.
 const GROUP_GAP: Millimetres = 8.0;
 
+/// How much of a PIN a slip holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlipPart {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Its first half; the second has a slip of its own.
+    FirstHalf,
+    /// Its second half.
+    SecondHalf,
+}
+
 /// What a slip says, apart from the PIN.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SlipContent {
@@ -40,6 +53,9 @@ pub struct SlipContent {
     pub custodian: String,
     /// The sheet in the printer.
     pub paper: PaperSize,
+    /// How much of the PIN it holds.
+    #[serde(default)]
+    pub part: SlipPart,
 }
 
 impl SlipContent {
@@ -48,7 +64,7 @@ impl SlipContent {
         let mut page = Page::new(self.paper);
         self.cover(&mut page)?;
         folds(&mut page)?;
-        pin_panel(&mut page, pin)?;
+        pin_panel(&mut page, pin, self.part)?;
         opening_log(&mut page)?;
         self.instructions(&mut page)?;
         let panel = panel(self.paper);
@@ -65,8 +81,13 @@ impl SlipContent {
             Align::Left,
             Style::sans(19.0),
             "title",
-            "Sealed PIN slip",
+            match self.part {
+                SlipPart::Whole => "Sealed PIN slip",
+                SlipPart::FirstHalf => "PIN slip, FIRST HALF of two",
+                SlipPart::SecondHalf => "PIN slip, SECOND HALF of two",
+            },
         )?;
+        self.half_mark(page);
         page.write(
             at(right, 14.5),
             Align::Right,
@@ -130,6 +151,20 @@ impl SlipContent {
         )
     }
 
+    /// A half has a bar down its edge, left or right: nobody takes it for a whole slip, or for the other half.
+    fn half_mark(&self, page: &mut Page) {
+        let x = match self.part {
+            SlipPart::Whole => return,
+            SlipPart::FirstHalf => 6.5,
+            SlipPart::SecondHalf => page.paper.width() - 6.5,
+        };
+        page.line(
+            at(x, 8.0),
+            at(x, panel(page.paper) - PIN_CENTRE - pattern_reach() - 3.0),
+            3.0,
+        );
+    }
+
     fn instructions(&self, page: &mut Page) -> Result<(), LayoutError> {
         let top = 2.0 * panel(page.paper);
         let right = page.paper.width() - MARGIN;
@@ -147,13 +182,7 @@ impl SlipContent {
             (110.0, LEADING),
             BODY,
             "text",
-            &format!(
-                "Take this slip and the security key with the label {} out of their bags, and write the \
-                 opening into the log above. Sign in with \u{201c}security key\u{201d}, plug the key in, \
-                 type the PIN, and touch the key when it blinks. Afterwards tell the security officer, who \
-                 gives the key a new PIN and seals a new slip.",
-                self.label
-            ),
+            &self.emergency(),
         )?;
         page.write(
             at(second, top + 11.0),
@@ -176,6 +205,27 @@ impl SlipContent {
         );
         let y = 3.0 * panel(page.paper) - PIN_CENTRE - pattern_reach() - 2.0;
         page.write(at(MARGIN, y), Align::Left, Style::sans(8.5), "footer", &footer)
+    }
+
+    fn emergency(&self) -> String {
+        let label = &self.label;
+        let (take, pin) = match self.part {
+            SlipPart::Whole => (
+                format!("Take this slip and the security key with the label {label} out of their bags"),
+                "type the PIN",
+            ),
+            SlipPart::FirstHalf | SlipPart::SecondHalf => (
+                format!(
+                    "Take both halves of this slip and the security key with the label {label} out of their bags"
+                ),
+                "type the first half and right after it the second half as one PIN",
+            ),
+        };
+        format!(
+            "{take}, and write the opening into the log above. Sign in with \u{201c}security key\u{201d}, plug \
+             the key in, {pin}, and touch the key when it blinks. Afterwards tell the security officer, who \
+             gives the key a new PIN and seals a new slip."
+        )
     }
 }
 
@@ -247,7 +297,7 @@ fn folds(page: &mut Page) -> Result<(), LayoutError> {
 }
 
 /// The middle panel; no digit but the PIN's stands on it.
-fn pin_panel(page: &mut Page, pin: &Pin) -> Result<(), LayoutError> {
+fn pin_panel(page: &mut Page, pin: &Pin, part: SlipPart) -> Result<(), LayoutError> {
     let (width, panel) = (page.paper.width(), panel(page.paper));
     let centre = panel + PIN_CENTRE;
     let half = print_pin(page, pin, centre)?;
@@ -261,7 +311,13 @@ fn pin_panel(page: &mut Page, pin: &Pin) -> Result<(), LayoutError> {
         0.5,
     );
     let title = Style::sans(10.5);
-    let text = "PIN of the security key with the label named on the cover";
+    let text = match part {
+        SlipPart::Whole => "PIN of the security key with the label named on the cover",
+        SlipPart::FirstHalf => "FIRST half of the PIN of the security key with the label named on the cover",
+        SlipPart::SecondHalf => {
+            "SECOND half of the PIN of the security key with the label named on the cover"
+        }
+    };
     page.write(
         at(width / 2.0, centre - half - 2.4),
         Align::Centre,

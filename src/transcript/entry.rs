@@ -6,14 +6,14 @@ use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
 use crate::manifest::StationFingerprint;
 use crate::manifest::schema::{Person, PinCustody, Role};
 
-/// Text from the program, a person or a device: one line, at most 200 characters, no control characters.
+/// Text from the program, a person or a device: one line, at most 400 characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Text(String);
 
 impl Text {
     /// Longest text, in characters.
-    pub const MAX: usize = 200;
+    pub const MAX: usize = 400;
 
     /// Cuts and cleans a text.
     #[must_use]
@@ -61,6 +61,8 @@ pub enum Act {
     StoreKey,
     /// Replacing a PIN by another one.
     ChangePin,
+    /// Finding out which of two PINs is in force.
+    WhichPin,
     /// Printing the ceremony record.
     PrintRecord,
     /// Writing manifest and transcript.

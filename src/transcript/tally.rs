@@ -157,6 +157,12 @@ pub struct Tally {
     pub voided: Vec<SlipNumber>,
     /// Exceptions.
     pub exceptions: Vec<ExceptionLine>,
+    /// Slips of keys of which nobody knows whether they have its PIN (second pass).
+    pub undecided: Vec<(LabelId, SlipNumber)>,
+    /// Whether an exception says that it was broken off, the second pass by itself.
+    pub is_aborted: bool,
+    /// Whether the second pass of custody `rotate` has begun.
+    pub is_second_pass: bool,
     /// The key in hand.
     pub in_hand: Option<InHand>,
     /// How far it has come.
@@ -165,7 +171,7 @@ pub struct Tally {
     pub manifest: Option<(String, u64)>,
     /// Fingerprint of the station key that signed that manifest.
     pub signer: Option<StationFingerprint>,
-    /// Whether it ended by being broken off.
+    /// Whether its end says that it was broken off.
     pub aborted: bool,
     /// What contradicts the order of a ceremony.
     pub findings: Vec<Finding>,
@@ -189,6 +195,9 @@ impl Default for Tally {
             printed: 0,
             voided: Vec::new(),
             exceptions: Vec::new(),
+            undecided: Vec::new(),
+            is_aborted: false,
+            is_second_pass: false,
             in_hand: None,
             stage: Stage::Empty,
             manifest: None,
@@ -215,10 +224,11 @@ impl Tally {
         self.prepared.iter().filter_map(|p| p.slip)
     }
 
-    /// Whether printed = sealed + voided.
+    /// Whether printed = sealed + voided; an undecided slip of the second pass stands with the sealed ones.
     #[must_use]
     pub fn slips_balance(&self) -> bool {
-        usize::try_from(self.printed).is_ok_and(|p| p == self.sealed().count() + self.voided.len())
+        let standing = self.sealed().count() + self.undecided.len();
+        usize::try_from(self.printed).is_ok_and(|p| p == standing + self.voided.len())
     }
 
     fn find(&mut self, what: impl Into<String>) {

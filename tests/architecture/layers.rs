@@ -26,29 +26,50 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("media", &["id"]),
     ("vault", &["blob", "manifest", "secret", "worker"]),
     ("ceremony::event", &["id"]),
-    ("ceremony::effect", &["ceremony::event", "id", "transcript"]),
+    ("ceremony::team", &[]),
+    ("ceremony::job", &["id", "manifest"]),
+    (
+        "ceremony::effect",
+        &["ceremony::event", "ceremony::team", "id", "transcript"],
+    ),
     ("ceremony::slips", &["id"]),
+    ("ceremony::resume", &["ceremony::job", "manifest", "transcript"]),
     (
         "ceremony::state",
         &[
             "ceremony::effect",
             "ceremony::event",
+            "ceremony::job",
+            "ceremony::resume",
             "ceremony::slips",
+            "ceremony::team",
             "id",
+            "manifest",
             "transcript",
         ],
     ),
     (
         "console",
-        &["ceremony::effect", "ceremony::event", "secret", "transcript"],
+        &[
+            "ceremony::effect",
+            "ceremony::event",
+            "ceremony::team",
+            "manifest",
+            "secret",
+            "transcript",
+        ],
     ),
     (
         "ceremony",
         &[
+            "blob",
             "ceremony::effect",
             "ceremony::event",
+            "ceremony::job",
+            "ceremony::resume",
             "ceremony::slips",
             "ceremony::state",
+            "ceremony::team",
             "console",
             "id",
             "key",
@@ -61,6 +82,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "secret",
             "transcript",
             "vault",
+            "worker",
         ],
     ),
     (
@@ -178,11 +200,14 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
 
 /// What the state machine may not touch of the system.
 const IMPURE: [&str; 6] = ["fs", "io", "net", "os", "process", "thread"];
-const PURE: [&str; 4] = [
+const PURE: [&str; 7] = [
     "ceremony::effect",
     "ceremony::event",
+    "ceremony::job",
+    "ceremony::resume",
     "ceremony::slips",
     "ceremony::state",
+    "ceremony::team",
 ];
 
 fn begins(path: &str, with: &str) -> bool {

@@ -106,6 +106,8 @@ fn missing(document: &Path, text: &str) -> Vec<String> {
 fn documents_name_only_what_exists() {
     let mut documents = vec![repository("README.md"), repository("CHANGELOG.md")];
     files(&repository("docs"), &mut documents);
+    // Pictures name nothing.
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
         assert_eq!(missing(&document, &text), [""; 0], "{}", document.display());

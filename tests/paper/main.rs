@@ -15,7 +15,7 @@ use glasskey::paper::font::Style;
 use glasskey::paper::label::{LabelContent, LabelPayload, LabelSheet};
 use glasskey::paper::page::{Item, PaperSize};
 use glasskey::paper::record::{Exception, Interruption, KeyLine, Pass, Person, RecordContent, Sitting};
-use glasskey::paper::slip::SlipContent;
+use glasskey::paper::slip::{SlipContent, SlipPart};
 use glasskey::paper::stock::Stock;
 use glasskey::printer::{self, Language, PrintError, Printer};
 use glasskey::secret::{Pin, Secret};
@@ -50,6 +50,7 @@ fn slip(paper: PaperSize) -> Document {
         date: "2026-11-22".into(),
         custodian: "Zoë Łukaszewicz-Brandt, safe in building 2".into(),
         paper,
+        part: SlipPart::Whole,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What holds and agrees is accepted, and told.
 
-use glasskey::id::CeremonyId;
+use glasskey::id::{Aaguid, CeremonyId};
 use glasskey::manifest::schema::PinCustody;
 use glasskey::manifest::sign::StationKey;
 use glasskey::manifest::{Identity, StationFingerprint};
@@ -75,7 +75,10 @@ fn a_good_manifest_agrees_and_its_pins_stay_in_it() {
         text.contains("No station fingerprint from paper was given"),
         "{text}"
     );
-    assert!(text.contains("PINs of 2 of them"), "{text}");
+    assert!(
+        text.contains("PINs of 2 of them") && !text.contains("on their slips alone"),
+        "{text}"
+    );
     let sealed = [
         "manifest",
         "manifest.age",
@@ -86,6 +89,15 @@ fn a_good_manifest_agrees_and_its_pins_stay_in_it() {
     let (code, text) = folder.verify(&sealed);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("The manifest was not opened"), "{text}");
+}
+
+#[test]
+fn a_pin_that_is_on_its_slip_alone_is_remarked() {
+    let ceremony = Ceremony::new();
+    let files = ceremony.write_with(|manifest| drop(manifest.keys[0].pin.take()), |_| {});
+    let (code, text) = Folder::new(&ceremony, &files).verify(&MANIFEST);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("1 PINs are on their slips alone"), "{text}");
 }
 
 #[test]
@@ -211,7 +223,15 @@ fn rotated() -> (String, Vec<String>) {
         station: stations[1],
         version: Text::new("0.1.0"),
     });
-    entries.extend(act(Act::Identify, Some(1), None));
+    let [begun, done] = act(Act::Identify, None, None);
+    let recognised = Entry::KeyIdentified {
+        label: label(1),
+        account: "bg-01@contoso.onmicrosoft.com".parse().unwrap(),
+        aaguid: Aaguid([0; 16]),
+        product: Text::new("Key"),
+        port: Text::new("1-1"),
+    };
+    entries.extend([begun, recognised, done]);
     entries.extend(act(Act::PrintSlip, Some(1), Some(slip(1))));
     entries.push(answered("slip-whole", "yes"));
     for step in [Act::StorePin, Act::ChangePin, Act::ProvePin] {

@@ -2,6 +2,7 @@
 
 use glasskey::id::CeremonyId;
 use glasskey::manifest::Manifest;
+use glasskey::manifest::schema::PinCustody;
 use glasskey::manifest::sign::StationKey;
 use glasskey::transcript::{Act, Entry, Reading, Text};
 
@@ -312,13 +313,17 @@ fn each_fact_of_the_manifest_that_the_transcript_does_not_tell_is_found() {
 
 #[test]
 fn a_manifest_that_contradicts_itself_is_found_without_a_transcript() {
-    let changes: [fn(&mut Manifest); 9] = [
+    let changes: [fn(&mut Manifest); 10] = [
         |m| m.slips.printed += 1,
         |m| m.slips.voided = vec![slip(2)],
         |m| m.keys[1].slip = m.keys[0].slip,
         |m| m.keys[1].slip_bag = m.keys[0].key_bag.clone(),
         |m| m.keys[1].label = m.keys[0].label.clone(),
-        |m| drop(m.keys[0].pin.take()),
+        |m| m.pin_custody = PinCustody::Slip,
+        |m| {
+            m.pin_custody = PinCustody::Rotate;
+            drop(m.keys[0].pin.take());
+        },
         |m| m.keys[0].identity.attestation.verified = true,
         |m| m.keys[1].identity = m.keys[0].identity.clone(),
         |m| m.keys[0].identity.public_key.0[20] ^= 1,

@@ -152,17 +152,18 @@ fn batch_lines(view: &View, width: usize) -> Vec<Line> {
     }
     let mut counts = vec![format!("{} of {} prepared", batch.prepared, batch.keys)];
     let more = [
-        (batch.rejected, "put aside"),
+        (batch.rejected, "put aside", "put aside"),
         (
             usize::try_from(batch.slips_printed).unwrap_or(usize::MAX),
+            "slip",
             "slips",
         ),
-        (batch.slips_voided, "void"),
-        (batch.exceptions, "exceptions"),
+        (batch.slips_voided, "void", "void"),
+        (batch.exceptions, "exception", "exceptions"),
     ];
-    for (count, name) in more {
+    for (count, one, many) in more {
         if count > 0 {
-            counts.push(format!("{count} {name}"));
+            counts.push(format!("{count} {}", if count == 1 { one } else { many }));
         }
     }
     let bar = pen::bar(width.min(60), batch.prepared, 0, batch.keys);

@@ -3,7 +3,7 @@
 use super::{ExceptionLine, InHand, PlannedLine, PreparedLine, Stage, Tally};
 use crate::id::{LabelId, SlipNumber};
 use crate::manifest::schema::PinCustody;
-use crate::transcript::{Act, Entry};
+use crate::transcript::{Act, Entry, ExceptionKind};
 
 impl Tally {
     /// Adds one entry.
@@ -13,6 +13,8 @@ impl Tally {
             self.find("a transcript has `started` in its first line and nowhere else");
         }
         self.head(entry);
+        self.starts(entry);
+        self.exception(entry);
         self.acts(entry);
         self.keys(entry);
         self.end(entry);
@@ -65,9 +67,18 @@ impl Tally {
                 }
                 self.present.push((officer.clone(), witness.clone()));
             }
+            _ => {}
+        }
+    }
+
+    /// Pauses and new starts.
+    fn starts(&mut self, entry: &Entry) {
+        match entry {
             Entry::Paused => {
-                if self.in_hand.as_ref().is_some_and(InHand::may_be_changed) {
-                    self.find("a pause with a key in hand");
+                // A key that failed may lie there; a slip that may be in force must not.
+                let open = self.in_hand.as_ref().and_then(|h| h.slip);
+                if open.is_some_and(|slip| !self.undecided.iter().any(|(_, s)| *s == slip)) {
+                    self.find("a pause while a slip is neither sealed nor void");
                 }
                 self.stage = Stage::Paused;
             }
@@ -85,34 +96,47 @@ impl Tally {
                     self.stage = Stage::Preparing;
                 }
             }
-            Entry::Exception {
-                number,
-                kind,
-                key,
-                slip,
-                what,
-                reason,
-            } => {
-                if usize::try_from(*number).ok() != Some(self.exceptions.len() + 1) {
-                    self.find(format!("exception {number} is out of order"));
-                }
-                self.exceptions.push(ExceptionLine {
-                    number: *number,
-                    kind: *kind,
-                    key: key.clone(),
-                    slip: *slip,
-                    what: what.clone(),
-                    reason: reason.clone(),
-                });
-            }
             Entry::SealingStarted { station, .. } => {
-                if self.custody != Some(PinCustody::Rotate) || self.stage != Stage::Ended {
+                let may_begin = self.is_second_pass || matches!(self.stage, Stage::Ended | Stage::Sealed);
+                if self.custody != Some(PinCustody::Rotate) || !may_begin {
                     self.find("a second pass of a ceremony that has none or has not ended");
                 }
+                self.restarts += u32::from(self.stage == Stage::Sealing);
+                self.is_aborted &= self.stage == Stage::Sealing;
                 self.stations.push(*station);
                 self.stage = Stage::Sealing;
+                self.is_second_pass = true;
+                // A key that was in hand is asked for again.
+                if let Some(key) = &mut self.in_hand {
+                    key.open = None;
+                }
             }
             _ => {}
+        }
+    }
+
+    fn exception(&mut self, entry: &Entry) {
+        if let Entry::Exception {
+            number,
+            kind,
+            key,
+            slip,
+            what,
+            reason,
+        } = entry
+        {
+            if usize::try_from(*number).ok() != Some(self.exceptions.len() + 1) {
+                self.find(format!("exception {number} is out of order"));
+            }
+            self.is_aborted |= *kind == ExceptionKind::Abort;
+            self.exceptions.push(ExceptionLine {
+                number: *number,
+                kind: *kind,
+                key: key.clone(),
+                slip: *slip,
+                what: what.clone(),
+                reason: reason.clone(),
+            });
         }
     }
 
@@ -120,10 +144,13 @@ impl Tally {
     fn acts(&mut self, entry: &Entry) {
         match entry {
             Entry::Intended { effect, key, slip } => self.intended(*effect, key.as_ref(), *slip),
-            Entry::Done { effect, .. } => {
+            Entry::Done { effect, result, .. } => {
                 self.close(*effect);
                 if let Some(hand) = &mut self.in_hand {
                     hand.done.push(*effect);
+                    if *effect == Act::WhichPin && result.as_ref().is_some_and(|r| r.as_str() == "new") {
+                        hand.done.push(Act::ChangePin);
+                    }
                 }
                 if *effect == Act::PrintRecord && self.stage == Stage::Preparing {
                     self.stage = Stage::Closing;
@@ -140,6 +167,7 @@ impl Tally {
                     self.find(format!("slip {slip} is void already, or in use"));
                 }
                 self.voided.push(*slip);
+                self.undecided.retain(|(_, undecided)| undecided != slip);
                 if let Some(hand) = &mut self.in_hand
                     && hand.slip == Some(*slip)
                 {
@@ -156,6 +184,7 @@ impl Tally {
             self.find(format!("{act:?} begins before {open:?} has ended"));
         }
         if act == Act::Identify
+            && !self.is_second_pass
             && let Some(label) = key
         {
             // A key whose slip still stands is not given up without voiding it.
@@ -189,8 +218,15 @@ impl Tally {
             Act::SetPin if !confirmed && !stored => {
                 self.find("a PIN is set whose slip was not confirmed");
             }
-            Act::ChangePin if !confirmed || !stored => {
-                self.find("a PIN is changed whose slip was not confirmed or that is not on the stick");
+            Act::ChangePin => {
+                let undecided = (hand.label.clone(), slip);
+                if !confirmed || !stored {
+                    self.find("a PIN is changed whose slip was not confirmed or that is not on the stick");
+                }
+                if let (label, Some(slip)) = undecided {
+                    self.undecided.retain(|(l, _)| *l != label);
+                    self.undecided.push((label, slip));
+                }
             }
             _ => {}
         }
@@ -242,6 +278,17 @@ impl Tally {
                 });
                 self.in_hand = None;
             }
+            Entry::KeyIdentified { label, .. } if self.is_second_pass => {
+                let undecided = self.undecided.iter().find(|(l, _)| l == label);
+                let slip = undecided.map(|(_, slip)| *slip);
+                self.in_hand = Some(InHand {
+                    label: label.clone(),
+                    done: slip.map(|_| Act::StorePin).into_iter().collect(),
+                    open: Some(Act::Identify),
+                    slip,
+                    slip_is_confirmed: slip.is_some(),
+                });
+            }
             Entry::KeyRejected { label, reason } => {
                 self.rejected.push((label.clone(), reason.clone()));
                 self.in_hand = None;
@@ -277,6 +324,7 @@ impl Tally {
                     }
                     None => self.find(format!("key {label} is sealed twice, or was never prepared")),
                 }
+                self.undecided.retain(|(l, _)| l != label);
                 self.in_hand = None;
             }
             _ => {}

@@ -1,13 +1,14 @@
 //! What a ceremony leaves behind: papers, stick, console text; checked without the station's own code.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bench::stick::Stick;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::papers::{self, Paper};
+use crate::recipient::Recipient;
 use crate::station::Station;
 use crate::{Error, Result, at};
 
@@ -31,26 +32,84 @@ pub struct Evidence {
     pub stick: Vec<u8>,
     /// All that the console said and what was typed.
     pub console: String,
+    /// Where the pictures lie, and copies of transcript and manifest.
+    pub folder: PathBuf,
 }
 
 impl Evidence {
-    /// Waits for the station to switch itself off, and reads everything.
+    /// Waits for the station to switch itself off, and reads everything; `folder` is for pictures and files.
     pub fn collect(station: Station, ceremony: &str, folder: &Path) -> Result<Self> {
         // The console is gone with the machine; by the last question it has said all but good-bye.
         let console = station.console().text();
         let (stick, printed) = station.finish()?;
-        let read = |name: &str| stick.read(&format!("ceremony-{ceremony}/{name}"));
+        Self::read(&stick, &printed, console, ceremony, folder)
+    }
+
+    /// Reads what one or more starts of the station have left.
+    pub fn read(
+        stick: &Stick,
+        printed: &[u8],
+        console: String,
+        ceremony: &str,
+        folder: &Path,
+    ) -> Result<Self> {
+        let papers = papers::render(printed, folder)?;
+        let read = |name: &str| {
+            let bytes = stick.read(&format!("ceremony-{ceremony}/{name}"))?;
+            fs::write(folder.join(name), &bytes).map_err(at(folder.join(name)))?;
+            Ok::<_, Error>(bytes)
+        };
         let transcript_text = String::from_utf8(read("transcript.jsonl")?)
             .map_err(|e| Error::Wrong(format!("the transcript is no text: {e}")))?;
         Ok(Self {
             ceremony: ceremony.to_owned(),
-            papers: papers::render(&printed, folder)?,
+            papers,
             transcript: transcript(&transcript_text)?,
             transcript_text,
             manifest: read("manifest.age")?,
-            stick: raw(&stick)?,
+            stick: raw(stick)?,
             console,
+            folder: folder.to_owned(),
         })
+    }
+
+    /// Has `glasskey verify` compare transcript, manifest and every record of this ceremony.
+    pub fn verify(&self, program: &Path, recipient: &Recipient) -> Result<()> {
+        let file = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
+        let (transcript, manifest) = (file("transcript.jsonl"), file("manifest.age"));
+        let identity = recipient.identity.to_string_lossy().into_owned();
+        let opened = ["--manifest", &manifest, "--identity", &identity];
+        let code = self.record_code();
+        let head = code.rsplit(':').next().unwrap_or_default();
+        verified(program, &["transcript", &transcript, "--head", head])?;
+        verified(
+            program,
+            &[
+                "manifest",
+                &manifest,
+                "--identity",
+                &identity,
+                "--transcript",
+                &transcript,
+            ],
+        )?;
+        // The manifest was signed in the first pass: a record of the second one has another station's fingerprint.
+        let second_pass = !self.events("sealing-started").is_empty();
+        let files = if second_pass { &[][..] } else { &opened[..] };
+        verified(
+            program,
+            &[&["record", "--qr", code, "--transcript", &transcript], files].concat(),
+        )
+    }
+
+    /// What the QR code of the record printed last says.
+    #[must_use]
+    pub fn record_code(&self) -> &str {
+        let code = self.papers.iter().rev().find_map(|paper| match paper {
+            Paper::Record { qr, .. } => Some(qr.as_str()),
+            _ => None,
+        });
+        code.unwrap_or_default()
     }
 
     /// Numbers and PINs of all slips, in the order they were printed.
@@ -90,6 +149,25 @@ impl Evidence {
     pub fn on_stick(&self, wanted: &str) -> usize {
         occurrences(&self.stick, wanted.as_bytes())
     }
+}
+
+/// Runs `glasskey verify`, which must find nothing wrong.
+fn verified(program: &Path, request: &[&str]) -> Result<()> {
+    let done = std::process::Command::new(program)
+        .arg("verify")
+        .args(request)
+        .output()
+        .map_err(at(program))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(Error::Wrong(format!(
+        "glasskey verify {} says {}:\n{}{}",
+        request.join(" "),
+        done.status,
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    )))
 }
 
 /// Every byte of a stick.

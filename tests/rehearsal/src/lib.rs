@@ -1,16 +1,20 @@
 //! The whole of Glasskey played through in virtual machines, by scripts that see what people see.
 //!
 //! [`station`] boots the image with a stick, a printer and keys; [`officer`] reads the console, plugs, touches and
-//! answers; [`papers`] turns what the printer received into pictures and reads them back; [`evidence`] checks
+//! answers, [`people`] is what the witness has a part in; [`papers`] turns what the printer received into pictures and reads them back; [`evidence`] checks
 //! what a ceremony leaves; [`laptop`] is the registrar's machine with companion, sandbox tenant and the person in the
-//! browser; [`summary`] has the figures. With [`interactive`] a person is the officer.
+//! browser; [`summary`] has the figures, [`many`] those of a batch. With [`interactive`] a person is the officer.
 
 pub mod evidence;
 pub mod interactive;
 pub mod laptop;
+pub mod many;
 pub mod officer;
 pub mod papers;
+pub mod people;
 pub mod plan;
+pub mod recipient;
+pub mod screen;
 pub mod station;
 pub mod summary;
 

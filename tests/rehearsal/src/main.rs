@@ -15,6 +15,7 @@ use clap::Parser;
 use rehearsal::laptop::{Equipment, Registered, Task, Waiting};
 use rehearsal::officer::{KeyNotes, Officer};
 use rehearsal::papers::{self, Paper};
+use rehearsal::recipient::Recipient;
 use rehearsal::station::{self, Station};
 use rehearsal::summary::{Check, Sizes, Summary, size};
 use rehearsal::{Error, Result, interactive, laptop, plan};
@@ -69,14 +70,14 @@ fn run(arguments: &Arguments) -> Result<Summary> {
     empty_folder(out)?;
     let keys = open_keys(arguments)?;
     let identity = out.join("identity.txt");
-    let recipient = make_identity(&identity)?;
+    let recipient = Recipient::make(&identity)?;
     let image = tempfile::tempdir().map_err(|source| Error::File {
         path: "a temporary folder".into(),
         source,
     })?;
     let stick = station::make_stick(
         &image.path().join("stick.img"),
-        &plan::plan(keys.len(), &recipient),
+        &plan::plan(keys.len(), &recipient.public),
     )?;
 
     say("Booting the station (no network, the image's kernel and program) ...");
@@ -316,24 +317,6 @@ fn carry_away(stick: &Stick, folder: &Path) -> Result<()> {
         write(&to, &stick.read(name)?)?;
     }
     Ok(())
-}
-
-fn make_identity(path: &Path) -> Result<String> {
-    let failed = |reason: String| Error::Program {
-        program: "age-keygen".into(),
-        reason,
-    };
-    let made = std::process::Command::new("age-keygen")
-        .arg("-o")
-        .arg(path)
-        .output()
-        .map_err(|e| failed(format!("{e}; image/install-tools --tests installs it")))?;
-    let text =
-        fs::read_to_string(path).map_err(|_| failed(String::from_utf8_lossy(&made.stderr).into_owned()))?;
-    let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: "));
-    recipient
-        .map(str::to_owned)
-        .ok_or_else(|| failed("it wrote no public key".into()))
 }
 
 fn empty_folder(path: &Path) -> Result<()> {

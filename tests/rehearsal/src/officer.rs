@@ -8,6 +8,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use crate::papers::{self, Paper};
+use crate::people::Passphrases;
 use crate::station::{STICK, Station};
 use crate::{Error, Result};
 
@@ -42,6 +43,9 @@ pub struct Officer<'a> {
     /// What the first key's announcement said, when it has been read before the key is taken up.
     first: Option<(String, String)>,
     armed: bool,
+    pub(crate) passphrases: Passphrases,
+    /// Initials of officer and witness.
+    pub(crate) initials: [String; 2],
 }
 
 impl<'a> Officer<'a> {
@@ -53,18 +57,40 @@ impl<'a> Officer<'a> {
             bag: 0,
             first: None,
             armed: false,
+            passphrases: Passphrases::None,
+            initials: ["AL".into(), "GH".into()],
         }
+    }
+
+    /// With these parts of a passphrase.
+    #[must_use]
+    pub fn with(mut self, passphrases: Passphrases) -> Self {
+        self.passphrases = passphrases;
+        self
+    }
+
+    /// Learns these parts of a passphrase.
+    pub fn know(&mut self, passphrases: Passphrases) {
+        self.passphrases = passphrases;
+    }
+
+    /// With other people at the station, by their initials.
+    #[must_use]
+    pub fn seats(mut self, officer: &str, witness: &str) -> Self {
+        self.initials = [officer.into(), witness.into()];
+        self
+    }
+
+    /// With bag numbers that go on after so many keys of an earlier sitting.
+    #[must_use]
+    pub fn after(mut self, keys: u32) -> Self {
+        self.bag = keys;
+        self
     }
 
     /// The station.
     pub fn station(&mut self) -> &mut Station {
         self.station
-    }
-
-    /// Waits until the ceremony begins; returns its id.
-    pub fn begin(&mut self) -> Result<String> {
-        let text = self.see(r"Ceremony ([0-9A-Z]{8}): .*")?;
-        ceremony_of(&text)
     }
 
     /// Waits until the first key may be put in.
@@ -125,6 +151,28 @@ impl<'a> Officer<'a> {
         self.see(r"Erase this key\? \(yes/no\)").map(drop)
     }
 
+    /// Prepares one key of custody `rotate`, which gets no slip yet; returns its label.
+    pub fn prepare_for_transport(&mut self, key: &VirtualKey, port: usize) -> Result<String> {
+        let (label, _) = self.announced()?;
+        self.put_in(key, port)?;
+        self.replug_for_reset(key, port)?;
+        self.finish_after_slip(key, port, &label)?;
+        Ok(label)
+    }
+
+    /// Gives a registered key of custody `rotate` the PIN of a slip; returns the slip's number.
+    pub fn seal(&mut self, key: &VirtualKey, port: usize) -> Result<String> {
+        self.see("Put in a registered key")?;
+        self.plug(port, key)?;
+        let asked = self.see("This is the key with label .* type the label id you read:")?;
+        self.say(&capture(&asked, "label ([0-9A-Z]{6})")?)?;
+        let slip = self.slip_printed(key)?;
+        self.say("yes")?;
+        self.bags()?;
+        self.station.machine().pull(port)?;
+        Ok(slip)
+    }
+
     /// From the question about the slip, which is whole, to the key's removal.
     pub fn finish_key(&mut self, key: &VirtualKey, port: usize, label: &str) -> Result<()> {
         self.say("yes")?;
@@ -137,7 +185,6 @@ impl<'a> Officer<'a> {
         let scanned = self.scan_label(label)?;
         self.say(&scanned)?;
         self.bags()?;
-        self.see("Take the key out now")?;
         Ok(self.station.machine().pull(port)?)
     }
 
@@ -166,35 +213,71 @@ impl<'a> Officer<'a> {
         Ok(())
     }
 
-    /// Says yes to the erasure, takes the key out and puts it back.
+    /// Says yes to the erasure, takes the key out and puts it back; for a key in use the witness agrees.
     pub fn replug_for_reset(&mut self, key: &VirtualKey, port: usize) -> Result<()> {
         self.say("yes")?;
+        if key_is_in_use(self.station.console().text().as_str()) {
+            self.agree()?;
+        }
         self.see("Take the key out now")?;
         self.station.machine().pull(port)?;
         self.see("Put it back into the same socket")?;
         Ok(self.station.machine().plug(port, key)?)
     }
 
-    /// Touches until the slip is on paper; returns its number.
+    /// Touches until the slip, or its first half, is on paper; returns its number.
     pub fn slip_printed(&mut self, key: &VirtualKey) -> Result<String> {
-        let text = self.touching(key, r"Slip \d{4}-. was printed")?;
-        let slip = capture(&text, r"Slip (\d{4}-.) was printed")?;
+        let text = self.touching(key, r"[Ss]lip \d{4}-. was printed")?;
+        let slip = capture(&text, r"[Ss]lip (\d{4}-.) was printed")?;
         self.see(r"whole\? \(yes/no\)")?;
         Ok(slip)
     }
 
-    /// Touches until the label is on paper.
+    /// Touches until the label is on paper; a second half of the slip comes out whole on the way.
     pub fn until_label(&mut self, key: &VirtualKey) -> Result<()> {
-        self.touching(key, "type the label id you read:").map(drop)
+        let label = "type the label id you read:";
+        loop {
+            let text = self.touching(
+                key,
+                &format!(r"{label}|Second half of slip \d{{4}}-. was printed"),
+            )?;
+            if text.ends_with(label) {
+                return Ok(());
+            }
+            self.see(r"whole\? \(yes/no\)")?;
+            self.say("yes")?;
+        }
     }
 
-    /// Types bag numbers.
+    /// Types bag numbers as long as they are asked for, until the key may be taken out.
     pub fn bags(&mut self) -> Result<()> {
-        self.see("bag for the key")?;
         self.bag += 1;
-        self.say(&format!("K-{}", 104_480 + self.bag))?;
-        self.see("bag for the slip")?;
-        self.say(&format!("S-{}", 204_410 + self.bag))
+        let asked = [
+            "Number of the bag for the key .*:",
+            "Number of the bag for the .* .*:",
+            "Take the key out now",
+        ];
+        let asked: Vec<Regex> = asked
+            .iter()
+            .map(|pattern| Regex::new(pattern).map_err(|e| Error::Wrong(e.to_string())))
+            .collect::<Result<_>>()?;
+        let mut slips = 0;
+        loop {
+            let since = Instant::now();
+            let (place, _) = self
+                .station
+                .console()
+                .expect_one_of(asked.iter().cloned(), PATIENCE)?;
+            self.working += since.elapsed();
+            match place {
+                0 => self.say(&format!("K-{}", 104_480 + self.bag))?,
+                1 => {
+                    self.say(&format!("S-{}", 204_410 + 2 * self.bag + slips))?;
+                    slips += 1;
+                }
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Confirms the record and switches off.
@@ -254,6 +337,13 @@ impl<'a> Officer<'a> {
         });
         newest.ok_or_else(|| Error::Wrong(format!("label {label} was not printed")))
     }
+}
+
+/// Whether the key that is to be erased was said to be in use.
+fn key_is_in_use(console: &str) -> bool {
+    console
+        .rfind("This is ")
+        .is_some_and(|at| console[at..].contains("it HAS a PIN"))
 }
 
 /// The ceremony id on a console.

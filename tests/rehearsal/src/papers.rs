@@ -105,6 +105,39 @@ pub fn render(printed: &[u8], folder: &Path) -> Result<Vec<Paper>> {
     Ok(papers)
 }
 
+/// What a slip says, read from its text alone: for batches in which pictures would take too long.
+#[derive(Debug, Clone)]
+pub struct SlipText {
+    /// Slip number with check character.
+    pub number: String,
+    /// The PIN, gaps removed.
+    pub pin: String,
+    /// All its text.
+    pub text: String,
+}
+
+/// The text of every slip, and of every label sheet, in the order of printing; nothing is rendered.
+pub fn texts(printed: &[u8]) -> Result<(Vec<SlipText>, Vec<String>)> {
+    let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
+    let pdf = work.path().join("page.pdf");
+    let (mut slips, mut labels) = (Vec::new(), Vec::new());
+    for document in documents(printed) {
+        fs::write(&pdf, document).map_err(at(&pdf))?;
+        let text = text(&pdf)?;
+        let lower = text.to_lowercase();
+        if lower.contains("spaces are not typed") {
+            slips.push(SlipText {
+                number: slip_number(&text)?,
+                pin: pin(&pdf)?,
+                text,
+            });
+        } else if !lower.contains("ceremony record") {
+            labels.push(text);
+        }
+    }
+    Ok((slips, labels))
+}
+
 fn text(pdf: &Path) -> Result<String> {
     let bytes = output(
         "pdftotext",
@@ -146,9 +179,18 @@ fn pin(pdf: &Path) -> Result<String> {
     let mut arguments: Vec<&OsStr> = arguments.iter().map(std::convert::AsRef::as_ref).collect();
     arguments.extend([pdf.as_os_str(), OsStr::new("-")]);
     let text = String::from_utf8_lossy(&output("pdftotext", &arguments)?).into_owned();
+    // Groups of up to four characters, wide gaps between; nothing else on the panel is written like this.
     let line = text.lines().map(str::trim).find(|line| {
-        let digits = line.chars().filter(char::is_ascii_digit).count();
-        digits >= 6 && line.chars().all(|c| c.is_ascii_digit() || c == ' ')
+        let groups: Vec<&str> = line.split_whitespace().collect();
+        let is_group = |group: &&str| {
+            group
+                .chars()
+                .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+        };
+        groups.iter().all(is_group)
+            && groups.split_last().is_some_and(|(last, whole)| {
+                last.len() <= 4 && !whole.is_empty() && whole.iter().all(|group| group.len() == 4)
+            })
     });
     line.map(|l| l.replace(' ', ""))
         .ok_or_else(|| Error::Wrong(format!("the slip's middle panel holds no PIN: {text}")))

@@ -1,28 +1,100 @@
 //! The plan of a rehearsal: one key for each account.
 
+use std::fmt::Write;
+
+/// A plan that is being written.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    accounts: usize,
+    recipient: String,
+    custody: String,
+    settings: String,
+    people: Vec<(String, String)>,
+    is_split: bool,
+}
+
+impl Plan {
+    /// A plan for so many accounts whose manifest is for `recipient`.
+    #[must_use]
+    pub fn new(accounts: usize, recipient: &str) -> Self {
+        let person = |name: &str, role: &str| (name.to_owned(), role.to_owned());
+        Self {
+            accounts,
+            recipient: recipient.into(),
+            custody: "manifest".into(),
+            settings: String::new(),
+            people: vec![
+                person("Ada Lovelace", "officer"),
+                person("Grace Hopper", "witness"),
+            ],
+            is_split: false,
+        }
+    }
+
+    /// With PINs kept another way than in the manifest: `slip` or `rotate`.
+    #[must_use]
+    pub fn custody(mut self, custody: &str) -> Self {
+        self.custody = custody.into();
+        self
+    }
+
+    /// With one more setting, a line of TOML.
+    #[must_use]
+    pub fn setting(mut self, line: &str) -> Self {
+        self.settings.push_str(line);
+        self.settings.push('\n');
+        self
+    }
+
+    /// With slips of two halves, each for a custodian of its own.
+    #[must_use]
+    pub fn split(mut self) -> Self {
+        self.is_split = true;
+        self.setting("split_slips = true")
+    }
+
+    /// With one more person.
+    #[must_use]
+    pub fn person(mut self, name: &str, role: &str) -> Self {
+        self.people.push((name.into(), role.into()));
+        self
+    }
+
+    /// The plan as its file says it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "version = 1\n\
+             title = \"Rehearsal of the break-glass ceremony\"\n\
+             rehearsal = true\n\
+             recipients = [\"{}\"]\n\
+             pin_custody = \"{}\"\n{}",
+            self.recipient, self.custody, self.settings
+        );
+        for (name, role) in &self.people {
+            let _ = write!(text, "\n[[people]]\nname = \"{name}\"\nrole = \"{role}\"\n");
+        }
+        let custodians = ["Alan Turing", "Hedy Lamarr", "Claude Shannon"];
+        let halves = if self.is_split {
+            ", slip_custodians = [\"Joan Clarke\", \"Max Newman\"]"
+        } else {
+            ""
+        };
+        for (number, custodian) in (1..=self.accounts).zip(custodians.iter().cycle()) {
+            let _ = write!(
+                text,
+                "\n[[accounts]]\nupn = \"{}\"\nkeys = [{{ custodian = \"{custodian}\"{halves} }}]\n",
+                account(number)
+            );
+        }
+        text
+    }
+}
+
 /// Writes a plan for `accounts` accounts whose manifest is for `recipient`.
 #[must_use]
 pub fn plan(accounts: usize, recipient: &str) -> String {
-    use std::fmt::Write;
-    let mut text = format!(
-        "version = 1\n\
-         title = \"Rehearsal of the break-glass ceremony\"\n\
-         rehearsal = true\n\
-         recipients = [\"{recipient}\"]\n\
-         pin_custody = \"manifest\"\n\n\
-         [[people]]\nname = \"Ada Lovelace\"\nrole = \"officer\"\n\n\
-         [[people]]\nname = \"Grace Hopper\"\nrole = \"witness\"\n"
-    );
-    for (number, custodian) in
-        (1..=accounts).zip(["Alan Turing", "Hedy Lamarr", "Claude Shannon"].iter().cycle())
-    {
-        let _ = write!(
-            text,
-            "\n[[accounts]]\nupn = \"{}\"\nkeys = [{{ custodian = \"{custodian}\" }}]\n",
-            account(number)
-        );
-    }
-    text
+    Plan::new(accounts, recipient).text()
 }
 
 /// Name of the account with this number, from 1.

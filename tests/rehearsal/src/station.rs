@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bench::console::Console;
+use bench::medium::Medium;
 use bench::qemu::Qemu;
+use bench::qemu::builder::Builder;
 use bench::stick::{Layout, Stick};
 use bench::usbredir::printer::Printer;
 
@@ -35,13 +37,23 @@ pub fn make_stick(path: &Path, plan: &str) -> Result<Stick> {
 impl Station {
     /// Boots the image's scripted twin; the console's text goes to `log` as well.
     pub fn start(kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
+        let machine = Qemu::builder().stick(STICK, stick.path());
+        Self::boot(machine, kernel, stick, log)
+    }
+
+    /// The same with the stick's image served by `medium`, which can fail and counts what it is asked for.
+    pub fn start_served(kernel: &Path, stick: Stick, medium: &Medium, log: &Path) -> Result<Self> {
+        let machine = Qemu::builder().stick_served(STICK, medium);
+        Self::boot(machine, kernel, stick, log)
+    }
+
+    fn boot(machine: Builder, kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(at(folder))?;
         }
-        let mut machine = Qemu::builder()
+        let mut machine = machine
             .kernel(kernel)
             .memory(512)
-            .stick(STICK, stick.path())
             .redir_ports(4)
             .console_log(log)
             .start()?;
@@ -88,6 +100,12 @@ impl Station {
     /// Waits for the machine to switch itself off; returns the stick and all that was printed.
     pub fn finish(mut self) -> Result<(Stick, Vec<u8>)> {
         self.machine.wait_exit(Duration::from_secs(30))?;
+        Ok((self.stick, self.printer.printed()))
+    }
+
+    /// Cuts the power where it stands; returns the stick and all that was printed.
+    pub fn cut(mut self) -> Result<(Stick, Vec<u8>)> {
+        self.machine.kill()?;
         Ok((self.stick, self.printer.printed()))
     }
 }

@@ -13,10 +13,8 @@ use rehearsal::laptop::{self, Equipment, Task, Waiting};
 use rehearsal::officer::{KeyNotes, Officer};
 use rehearsal::papers::{self, Paper};
 use rehearsal::plan;
+use rehearsal::recipient::Recipient;
 use rehearsal::station::{self, Station};
-
-/// age identity made for this test alone.
-const IDENTITY: &str = "AGE-SECRET-KEY-1";
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,24 +32,6 @@ fn needed(path: PathBuf, made_by: &str) -> PathBuf {
     path
 }
 
-/// A registrar's identity file and its recipient, from stock age.
-fn identity(folder: &Path) -> (PathBuf, String) {
-    let path = folder.join("identity.txt");
-    let made = std::process::Command::new("age-keygen")
-        .arg("-o")
-        .arg(&path)
-        .output()
-        .expect("age is installed");
-    assert!(made.status.success());
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(IDENTITY));
-    let recipient = text
-        .lines()
-        .find_map(|l| l.strip_prefix("# public key: "))
-        .unwrap();
-    (path, recipient.to_owned())
-}
-
 #[test]
 fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
     let root = repository();
@@ -64,8 +44,12 @@ fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
         repository: root,
     };
     let folder = tempfile::tempdir().unwrap();
-    let (identity, recipient) = identity(folder.path());
-    let stick = station::make_stick(&folder.path().join("stick.img"), &plan::plan(2, &recipient)).unwrap();
+    let recipient = Recipient::make(&folder.path().join("identity.txt")).unwrap();
+    let stick = station::make_stick(
+        &folder.path().join("stick.img"),
+        &plan::plan(2, &recipient.public),
+    )
+    .unwrap();
     let keys: Vec<VirtualKey> = (0..2)
         .map(|_| VirtualKey::open(&"opensk".parse().unwrap()).unwrap())
         .collect();
@@ -111,7 +95,7 @@ fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
         .collect();
     let task = Task {
         stick: &stick,
-        identity: &identity,
+        identity: &recipient.identity,
         fingerprint: &fingerprint.unwrap(),
         keys: waiting,
         arguments: "--on-mismatch delete",

@@ -1,0 +1,213 @@
+//! The ceremony record: what the transcript says, put into the lines of a paper.
+
+use time::OffsetDateTime;
+
+use super::closing::count;
+use super::driver::{Driver, KeptKey};
+use super::job::Job;
+use crate::manifest::schema::{Person, Role};
+use crate::paper::record::{self, Exception, Interruption, KeyLine, RecordContent, Sitting};
+use crate::plan::PinPolicy;
+use crate::transcript::tally::ExceptionLine;
+use crate::transcript::{Entry, ExceptionKind, Transcript};
+
+/// The record as the transcript stands now.
+pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
+    let tally = driver.journal.tally();
+    let (prepared, rejected) = (count(tally.prepared.len()), count(tally.rejected.len()));
+    let mut keys: Vec<KeyLine> = driver
+        .kept
+        .iter()
+        .map(|kept| prepared_line(kept, tally.is_second_pass))
+        .collect();
+    keys.extend(tally.rejected.iter().map(|(_, reason)| KeyLine {
+        outcome: format!("put aside: {}", reason.as_str()),
+        ..empty_line()
+    }));
+    let entries =
+        Transcript::verify(driver.journal.text()).map_or_else(|_| Vec::new(), |(_, entries)| entries);
+    let earlier = tally.stations.len().saturating_sub(1);
+    RecordContent {
+        keys,
+        aborted: tally.is_aborted,
+        pass: if tally.is_second_pass {
+            record::Pass::Sealing
+        } else {
+            record::Pass::Preparing
+        },
+        sittings: sittings(&entries),
+        interruptions: interruptions(&entries),
+        slips_printed: tally.printed,
+        slips_sealed: count(tally.sealed().count()),
+        slips_voided: tally.voided.clone(),
+        keys_seen: prepared + rejected,
+        keys_prepared: prepared,
+        keys_rejected: rejected,
+        exceptions: tally.exceptions.iter().map(exception).collect(),
+        earlier_stations: tally.stations.iter().take(earlier).copied().collect(),
+        ..empty_record(driver)
+    }
+}
+
+/// The record of a plan, to find out beforehand whether it can be printed.
+pub(super) fn planned(driver: &Driver<'_>, jobs: &[Job]) -> RecordContent {
+    let line = |job: &Job| KeyLine {
+        label: Some(job.label.clone()),
+        account: job.account.to_string(),
+        custodian: job.custodian.clone().unwrap_or_default(),
+        outcome: "prepared".into(),
+        ..empty_line()
+    };
+    RecordContent {
+        keys: jobs.iter().map(line).collect(),
+        ..empty_record(driver)
+    }
+}
+
+/// What is the same on every record of this ceremony.
+fn empty_record(driver: &Driver<'_>) -> RecordContent {
+    RecordContent {
+        paper: driver.paper(),
+        ceremony: driver.id.clone(),
+        title: driver.plan.title.clone(),
+        pass: record::Pass::Preparing,
+        began: minute(driver.started),
+        ended: minute((driver.ports.now)()),
+        rehearsal: driver.plan.rehearsal,
+        aborted: false,
+        custody: driver.plan.pin_custody,
+        pin_policy: policy(driver.plan.pin, driver.plan.split_slips),
+        people: driver.plan.people.iter().map(person).collect(),
+        sittings: Vec::new(),
+        interruptions: Vec::new(),
+        keys: Vec::new(),
+        slips_printed: 0,
+        slips_sealed: 0,
+        slips_voided: Vec::new(),
+        keys_seen: 0,
+        keys_prepared: 0,
+        keys_rejected: 0,
+        exceptions: Vec::new(),
+        transcript_head: driver.journal.transcript().head_digest(),
+        transcript_lines: driver.journal.transcript().entries(),
+        station: driver.station.fingerprint(),
+        earlier_stations: Vec::new(),
+    }
+}
+
+fn minute(time: OffsetDateTime) -> String {
+    format!("{} {:02}:{:02}", time.date(), time.hour(), time.minute())
+}
+
+fn policy(pin: PinPolicy, is_split: bool) -> String {
+    let halves = if is_split { ", on slips of two halves" } else { "" };
+    format!(
+        "{} {}, drawn at random by the station{halves}; longer where a model wants it.",
+        pin.length,
+        pin.alphabet.name()
+    )
+}
+
+fn sittings(entries: &[(OffsetDateTime, Entry)]) -> Vec<Sitting> {
+    let present = entries.iter().filter_map(|(time, entry)| match entry {
+        Entry::Present { officer, witness } => Some(Sitting {
+            officer: officer.as_str().to_owned(),
+            witness: witness.as_str().to_owned(),
+            from: minute(*time),
+        }),
+        _ => None,
+    });
+    present.collect()
+}
+
+fn interruptions(entries: &[(OffsetDateTime, Entry)]) -> Vec<Interruption> {
+    let mut found = Vec::new();
+    for pair in entries.windows(2) {
+        let [(stopped, before), (resumed, entry)] = pair else {
+            continue;
+        };
+        let (cut, what) = match (before, entry) {
+            (_, Entry::Resumed { cut, found, .. }) => (*cut, found.as_str()),
+            (Entry::Ended { .. }, Entry::SealingStarted { .. }) => continue,
+            (Entry::Paused, Entry::SealingStarted { .. }) => (false, "Second pass."),
+            (_, Entry::SealingStarted { .. }) => (true, "Second pass."),
+            _ => continue,
+        };
+        found.push(Interruption {
+            stopped: minute(*stopped),
+            resumed: Some(minute(*resumed)),
+            cut,
+            found: what.to_owned(),
+        });
+    }
+    found
+}
+
+fn exception(line: &ExceptionLine) -> Exception {
+    let key = line.key.as_ref().map(|key| format!("key {key}"));
+    let slip = line.slip.map(|slip| format!("slip {slip}"));
+    Exception {
+        number: line.number,
+        kind: match line.kind {
+            ExceptionKind::SlipVoided => "Slip void",
+            ExceptionKind::KeyRejected => "Key put aside",
+            ExceptionKind::Restart => "Restart",
+            ExceptionKind::Abort => "Broken off",
+            ExceptionKind::PinTyped => "PIN typed",
+            ExceptionKind::KeyNotProven => "Key not proven",
+        }
+        .into(),
+        subject: [key, slip].into_iter().flatten().collect::<Vec<_>>().join(", "),
+        what: line.what.as_str().to_owned(),
+        reason: line.reason.as_str().to_owned(),
+    }
+}
+
+fn person(person: &Person) -> record::Person {
+    let role = match person.role {
+        Role::Officer => "Officer",
+        Role::Witness => "Witness",
+        Role::Custodian => "Custodian",
+    };
+    record::Person {
+        role: role.into(),
+        name: person.name.clone(),
+    }
+}
+
+fn empty_line() -> KeyLine {
+    KeyLine {
+        label: None,
+        account: String::new(),
+        model: String::new(),
+        aaguid: String::new(),
+        slip: None,
+        slip_bag: None,
+        second_slip_bag: None,
+        key_bag: None,
+        custodian: String::new(),
+        fingerprint: None,
+        outcome: String::new(),
+    }
+}
+
+fn prepared_line(kept: &KeptKey, is_second_pass: bool) -> KeyLine {
+    let key = &kept.key;
+    KeyLine {
+        label: Some(key.label.clone()),
+        account: key.account.to_string(),
+        model: key.model.product.clone(),
+        aaguid: key.model.aaguid.to_string(),
+        slip: key.slip,
+        slip_bag: key.slip_bag.clone(),
+        second_slip_bag: key.second_slip_bag.clone(),
+        key_bag: key.key_bag.clone(),
+        custodian: key.custodian.clone().unwrap_or_default(),
+        fingerprint: Some(kept.fingerprint.clone()),
+        outcome: match (is_second_pass, key.slip) {
+            (true, Some(_)) => "sealed".into(),
+            (true, None) => "transport PIN".into(),
+            (false, _) => "prepared".into(),
+        },
+    }
+}
