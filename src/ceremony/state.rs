@@ -28,6 +28,8 @@ pub struct Ceremony {
     jobs: Vec<Job>,
     /// The key that was recognised (second pass).
     recognised: Option<usize>,
+    /// Bags of the first pass, which were opened (second pass).
+    spent_bags: Vec<BagNumber>,
     /// Slips of keys of which nobody knows whether they have its PIN (second pass).
     undecided: Vec<(LabelId, SlipNumber)>,
     step: Step,
@@ -57,6 +59,7 @@ impl Ceremony {
             sitting: None,
             jobs,
             recognised: None,
+            spent_bags: Vec::new(),
             undecided: Vec::new(),
             step: Step::NameOfficer,
             seen,
@@ -91,6 +94,10 @@ impl Ceremony {
         let (mut ceremony, ask) = Self::new(rules, team, jobs, seen);
         ceremony.prepared = super::resume::prepared(tally, rules.pass);
         ceremony.undecided.clone_from(&tally.undecided);
+        if rules.pass == Pass::Seal {
+            let bags = tally.prepared.iter().filter(|p| !p.is_sealed);
+            ceremony.spent_bags = bags.filter_map(|p| p.key_bag.clone()).collect();
+        }
         ceremony.rejected = super::resume::rejected(tally);
         ceremony.exceptions = u32::try_from(tally.exceptions.len()).unwrap_or(u32::MAX);
         ceremony.slips = Slips::resumed(tally.printed, tally.voided.clone(), tally.sealed().collect());

@@ -278,7 +278,10 @@ pub enum Entry {
         label: LabelId,
         /// The slip.
         slip: SlipNumber,
-        /// Its bag.
+        /// The key's new bag.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_bag: Option<BagNumber>,
+        /// The slip's bag.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slip_bag: Option<BagNumber>,
         /// The bag of the second half.

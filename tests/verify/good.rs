@@ -240,6 +240,7 @@ fn rotated() -> (String, Vec<String>) {
     entries.push(Entry::KeySealed {
         label: label(1),
         slip: slip(1),
+        key_bag: "K-2".parse().ok(),
         slip_bag: "S-1".parse().ok(),
         second_slip_bag: None,
     });

@@ -72,6 +72,7 @@ fn entries() -> impl Strategy<Value = Entry> {
             reason: Text::new(&text),
         },
         (1, Some(slip)) => Entry::KeySealed {
+            key_bag: None,
             label,
             slip,
             slip_bag: "B".parse().ok(),

@@ -178,7 +178,7 @@ impl Ceremony {
                 .prepared
                 .iter()
                 .flat_map(|p| p.key_bag.iter().chain(&p.slip_bags));
-            others.contains(n) || bags.any(|b| b == n)
+            others.contains(n) || self.spent_bags.contains(n) || bags.any(|b| b == n)
         };
         match number {
             Some(n) if used(&n) => Err(format!(

@@ -138,6 +138,7 @@ impl Ceremony {
             (Pass::Seal, Some(slip)) => Entry::KeySealed {
                 label,
                 slip,
+                key_bag: job.key_bag.clone(),
                 slip_bag,
                 second_slip_bag,
             },

@@ -296,6 +296,7 @@ impl Tally {
             Entry::KeySealed {
                 label,
                 slip,
+                key_bag,
                 slip_bag,
                 second_slip_bag,
             } => {
@@ -316,6 +317,10 @@ impl Tally {
                     Some(line) => {
                         line.is_sealed = true;
                         line.slip = Some(*slip);
+                        // The first one was opened for the registration.
+                        if key_bag.is_some() {
+                            line.key_bag.clone_from(key_bag);
+                        }
                         line.slip_bags = [slip_bag, second_slip_bag]
                             .into_iter()
                             .flatten()
