@@ -139,7 +139,7 @@ impl<'a> Journal<'a> {
             Returned::Other => {
                 console.tell(
                     "!! This is another stick: it has a plan, and nothing of this ceremony.\n   It can take the place of \
-                     the first one; everything is written to it again. Keep the first one with the record.",
+                     the first one; transcript and key data are written to it again. Keep the first one with the record.",
                 )?;
                 console.ask("?? Go on with this stick? (yes/no)")?;
                 if !console.wait_line()?.trim().eq_ignore_ascii_case("yes") {

@@ -236,7 +236,16 @@ impl<'key> Client<'key> {
     ///
     /// The key did not answer, or not with a key agreement key.
     pub fn pin_token(&self, protocol: u8, pin: &str) -> Result<u8> {
-        Ok(self.token(protocol, pin, 0x05, Vec::new())?.err().unwrap_or(OK))
+        Ok(self.plain_token(protocol, pin)?.err().unwrap_or(OK))
+    }
+
+    /// Gets a token without a list of permissions, good for making credentials, or the status that refuses it.
+    ///
+    /// # Errors
+    ///
+    /// The key did not answer, or not as the protocol wants it.
+    pub fn plain_token(&self, protocol: u8, pin: &str) -> Result<std::result::Result<Vec<u8>, u8>> {
+        self.token(protocol, pin, 0x05, Vec::new())
     }
 
     /// Gets a token with these permissions by PIN protocol 1 or 2, or the status that refuses it.
