@@ -153,17 +153,18 @@ pub(crate) fn play_with(kind: Kind, cut: Option<Cut>, trouble: Option<Trouble>) 
         hands.mends = Some((trouble.mended)(root));
     }
     let clock = Cell::new(BEGINNING);
-    let mut told = Vec::new();
+    let (mut told, mut is_mended) = (Vec::new(), true);
     for _ in 0..STARTS {
         if tally(root)?.is_some_and(|tally| resume::next(&tally) == Next::Over) {
             let power = Rc::clone(&power);
-            return finish(root, hands, pile, identity, told, power.lines(), cut.is_some());
+            return finish(root, hands, pile, identity, told, power.lines(), is_mended);
         }
         let mut person = Person::new(&mut hands, &power);
         let started = catch_unwind(AssertUnwindSafe(|| {
             start(&plan, root, &mut person, &pile, &power, &clock)
         }));
         told.push(std::mem::take(&mut person.told));
+        is_mended = true;
         match (started, cut) {
             (Ok(Ok(Ending::Finished)), _) => {}
             (Ok(Ok(Ending::Paused)), _) => return Err("it paused unasked".into()),
@@ -175,6 +176,7 @@ pub(crate) fn play_with(kind: Kind, cut: Option<Cut>, trouble: Option<Trouble>) 
                 power.fails_again(cut.again.filter(|_| told.len() == 1));
                 hands.bus.power_cycle();
                 tear(root, cut);
+                is_mended = false;
                 hands.takes_spare = cut.takes_spare;
             }
             (Err(panic), _) => resume_unwind(panic),
@@ -267,7 +269,7 @@ fn finish(
     identity: Identity,
     told: Vec<Vec<String>>,
     lines: Vec<usize>,
-    is_cut: bool,
+    is_mended: bool,
 ) -> Result<Left, String> {
     let has_lines = |folder: &std::path::PathBuf| {
         std::fs::metadata(folder.join("transcript.jsonl")).is_ok_and(|file| file.len() > 0)
@@ -279,7 +281,6 @@ fn finish(
     };
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
     // Each start mends what the cut left; after the last line there is none.
-    let is_mended = told.len() > 1 || !is_cut;
     if is_mended && read("copy/transcript.jsonl") != read("transcript.jsonl") {
         return Err("the copies of the transcript differ".into());
     }
