@@ -60,10 +60,10 @@ fn said(left: &Left) -> String {
     let found = told.iter().find(|text| text.starts_with("!! "));
     let mut found = found.map_or_else(|| "(a new ceremony begins)".into(), |text| text[3..].to_owned());
     for (place, line) in left.tally.planned.iter().enumerate() {
-        found = found.replace(line.label.as_str(), &format!("<label {}>", place + 1));
+        found = found.replace(line.label.as_str(), &format!("LABEL{}", place + 1));
     }
     for slip in (1..=left.tally.printed).filter_map(glasskey::id::SlipNumber::new) {
-        found = found.replace(&slip.to_string(), &format!("<slip {}>", slip.number()));
+        found = found.replace(&slip.to_string(), &format!("SLIP{}", slip.number()));
     }
     found
 }

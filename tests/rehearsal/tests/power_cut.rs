@@ -145,7 +145,12 @@ enum End {
 }
 
 /// What the station says, and what is done then.
-const PROMPTS: [(&str, Act); 16] = [
+const PROMPTS: [(&str, Act); 17] = [
+    // A slow machine looks for the stick before the bus has it.
+    (
+        r"No stick with a file [^?]*\?\? Press Enter to try again, or",
+        Act::Say(""),
+    ),
     ("Officer, type your initials .*:", Act::Say("AL")),
     ("Witness, type your initials .*:", Act::Say("GH")),
     (r"type your initials \S+ to agree, or no:", Act::Say("GH")),
@@ -164,7 +169,7 @@ const PROMPTS: [(&str, Act); 16] = [
     ),
     (r"record come out whole\? \(yes/no\)", Act::Say("yes")),
     ("is finished: 2 keys prepared", Act::Finished),
-    (r"Try again.*\(yes|Press Enter to try again", Act::Wrong),
+    (r"Try again.*\(yes|Press Enter to try again, or", Act::Wrong),
 ];
 
 #[derive(Debug, Clone, Copy)]
