@@ -54,7 +54,7 @@ fn twelve_keys_are_never_taken_for_one_another() {
 
 /// The figures of docs/benchmarks.md. `BATCH_KEYS` is another number of keys than 200.
 #[test]
-#[ignore = "a batch of 200 keys takes most of an hour; docs/benchmarks.md has its figures"]
+#[ignore = "a batch of 200 keys takes twenty minutes; docs/benchmarks.md has its figures"]
 fn two_hundred_keys_cost_no_more_each_than_twenty() {
     let keys = std::env::var("BATCH_KEYS").map_or(200, |n| n.parse().expect("a number of keys"));
     let outcome = hold(keys, Custody::Manifest, Some(10));
