@@ -272,7 +272,8 @@ fn finish(
     is_mended: bool,
 ) -> Result<Left, String> {
     let has_lines = |folder: &std::path::PathBuf| {
-        std::fs::metadata(folder.join("transcript.jsonl")).is_ok_and(|file| file.len() > 0)
+        // A torn first line begins no ceremony: nothing was done by then.
+        std::fs::read(folder.join("transcript.jsonl")).is_ok_and(|file| file.contains(&b'\n'))
     };
     let mut folders = power::folders(root);
     folders.retain(has_lines);
