@@ -5,6 +5,7 @@ use bench::key::VirtualKey;
 use bench::report::Authenticator as _;
 use ciborium::Value;
 use rehearsal::evidence::{occurrences, raw};
+use rehearsal::officer::Officer;
 use rehearsal::papers::Paper;
 use rehearsal::plan::Plan;
 
@@ -68,6 +69,11 @@ fn holds_identity(key: &VirtualKey, manifest: &serde_json::Value) -> bool {
     answer.is_ok_and(|(status, _)| status == OK)
 }
 
+/// The same officer with other bags: that of the first pass was opened for the registration.
+fn known_later(officer: Officer<'_>) -> Officer<'_> {
+    known(officer).after(1)
+}
+
 #[test]
 fn the_transport_pin_gives_way_to_that_of_a_slip() {
     let (key, stranger) = (key(), key());
@@ -88,7 +94,7 @@ fn the_transport_pin_gives_way_to_that_of_a_slip() {
     assert!(holds_identity(&key, &manifest) && !holds_identity(&stranger, &manifest));
     check_slips(&first, &[&transport]);
 
-    desk.sit(known, |officer| {
+    desk.sit(known_later, |officer| {
         officer.see("Second pass: transport PINs are replaced")?;
         officer.sit_down()?;
         officer.seal(&key, 0)?;
@@ -114,6 +120,8 @@ fn the_transport_pin_gives_way_to_that_of_a_slip() {
     let sealed = second.events("key-sealed");
     assert_eq!(sealed.len(), 1);
     assert_eq!(sealed[0]["label"], label.as_str());
+    let first_bag = &first.events("key-prepared")[0]["key_bag"];
+    assert!(sealed[0]["key_bag"].is_string() && sealed[0]["key_bag"] != *first_bag);
     let records = second.papers.iter().filter(|p| matches!(p, Paper::Record { .. }));
     assert_eq!(records.count(), 2);
 }
