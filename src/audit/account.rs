@@ -140,7 +140,7 @@ impl Account {
             slips_printed: tally.printed,
             slips_sealed: tally.sealed().count(),
             slips_voided: tally.voided.clone(),
-            aborted: tally.aborted,
+            aborted: tally.is_aborted,
             lines: tally.lines,
             head: reading.head().to_owned(),
         }
@@ -202,24 +202,80 @@ fn interruptions(lines: &[ReadLine]) -> Vec<Interruption> {
                 found: String::new(),
             }),
             Entry::Resumed { cut, torn, found, .. } => {
-                let open = all.last_mut().filter(|i| !cut && i.resumed.is_none());
-                let facts = (Some(line.time), *torn, found.as_str().to_owned());
-                if let Some(pause) = open {
-                    (pause.resumed, pause.torn, pause.found) = facts;
-                } else {
-                    let (resumed, torn, found) = facts;
-                    all.push(Interruption {
-                        stopped: before.map_or(line.time, |b| b.time),
-                        resumed,
-                        cut: *cut,
-                        torn,
-                        found,
-                    });
-                }
+                take_up(&mut all, before, line, (*cut, *torn, found.as_str()));
+            }
+            // After the end of the first pass the second one is no interruption.
+            Entry::SealingStarted { .. }
+                if !before.is_some_and(|b| matches!(b.entry, Entry::Ended { .. })) =>
+            {
+                let paused = before.is_some_and(|b| matches!(b.entry, Entry::Paused));
+                take_up(&mut all, before, line, (!paused, 0, "Second pass."));
             }
             _ => {}
         }
         before = Some(line);
     }
     all
+}
+
+/// Ends the pause that is open, or adds what no line announced.
+fn take_up(
+    all: &mut Vec<Interruption>,
+    before: Option<&ReadLine>,
+    line: &ReadLine,
+    (cut, torn, found): (bool, u64, &str),
+) {
+    let open = all.pop_if(|pause| !cut && pause.resumed.is_none());
+    all.push(Interruption {
+        stopped: open.map_or_else(|| before.map_or(line.time, |b| b.time), |pause| pause.stopped),
+        resumed: Some(line.time),
+        cut,
+        torn,
+        found: found.to_owned(),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::{Text, Transcript};
+    use time::macros::datetime;
+
+    fn ended() -> Entry {
+        Entry::Ended {
+            prepared: 0,
+            rejected: 0,
+            slips_printed: 0,
+            slips_voided: 0,
+            exceptions: 0,
+            aborted: false,
+        }
+    }
+
+    /// Of each interruption: whether it was a power cut, and whether somebody took the ceremony up again.
+    fn stops(entries: Vec<Entry>) -> Vec<(bool, bool)> {
+        let mut transcript = Transcript::default();
+        let lines = entries.into_iter();
+        let text: String = lines
+            .map(|entry| transcript.append(datetime!(2026-11-22 10:00 UTC), entry))
+            .collect();
+        let account = Account::of(&Reading::of(text.as_bytes()));
+        let stops = account.interruptions.iter();
+        stops.map(|stop| (stop.cut, stop.resumed.is_some())).collect()
+    }
+
+    #[test]
+    fn the_second_pass_is_interrupted_like_the_first() {
+        let sealing = || Entry::SealingStarted {
+            version: Text::new("1"),
+            station: StationFingerprint([7; 32]),
+        };
+        assert_eq!(stops(vec![ended(), sealing()]), []);
+        assert_eq!(stops(vec![ended(), sealing(), Entry::Paused]), [(false, false)]);
+        assert_eq!(
+            stops(vec![ended(), sealing(), Entry::Paused, sealing()]),
+            [(false, true)]
+        );
+        assert_eq!(stops(vec![ended(), sealing(), sealing()]), [(true, true)]);
+    }
 }

@@ -63,7 +63,7 @@ fn end(reading: &Reading, tally: &Tally, report: &mut Report) {
         // Nobody knows what the rest says.
         return;
     }
-    let (holds, found) = match (tally.stage, tally.aborted) {
+    let (holds, found) = match (tally.stage, tally.is_aborted) {
         (Stage::Ended | Stage::Sealed, true) => (true, "the ceremony was broken off, and says so"),
         (Stage::Ended, false) => (true, "the ceremony ended"),
         (Stage::Sealed, false) => (true, "the second pass ended"),
@@ -76,7 +76,6 @@ fn end(reading: &Reading, tally: &Tally, report: &mut Report) {
 
 /// What a person should have explained.
 fn unexplained(reading: &Reading, tally: &Tally, report: &mut Report) {
-    let exception = |kind, slip| tally.exceptions.iter().any(|e| e.kind == kind && e.slip == slip);
     for slip in &tally.voided {
         if !tally.exceptions.iter().any(|e| e.slip == Some(*slip)) {
             report.remark(format!("Slip {slip} is void, and no exception explains it."));
@@ -88,9 +87,6 @@ fn unexplained(reading: &Reading, tally: &Tally, report: &mut Report) {
     }
     if of_kind(ExceptionKind::Restart) < tally.restarts as usize {
         report.remark("It was taken up again after a power cut, and no exception explains it.");
-    }
-    if tally.aborted && !exception(ExceptionKind::Abort, None) {
-        report.remark("It was broken off, and no exception explains it.");
     }
     let ended = matches!(tally.stage, Stage::Ended | Stage::Sealed);
     if ended && !reading.lines.iter().any(printed_record) {

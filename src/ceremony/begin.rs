@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use super::closing;
 use super::driver::{Driver, DriverError, Finished, Ports};
 use super::effect::Ending;
+use super::identifying::settings;
 use super::in_hand::InHand;
 use super::job::{Job, Pass, Rules};
 use super::journal::Journal;
@@ -22,7 +23,7 @@ use crate::media::resume::Begun;
 use crate::media::{MANIFEST, Stick};
 use crate::paper::stock::Stock;
 use crate::pin::{self, NoRandomness};
-use crate::plan::{KeyPolicy, Plan};
+use crate::plan::Plan;
 use crate::transcript::{Act, Entry, Tally, Text, Transcript, hex};
 
 /// Carries out a ceremony by `plan`, whose file had the SHA-256 `plan_sha256`: a new one, or the one that the
@@ -59,13 +60,7 @@ pub fn run<'a>(
     };
     let driver = Driver {
         plan,
-        scene: Scene::new(
-            &plan.title,
-            id.as_str(),
-            plan.rehearsal,
-            plan.pin_custody,
-            plan.key_policy != KeyPolicy::default(),
-        ),
+        scene: Scene::new(&plan.title, id.as_str(), plan.rehearsal, rules(plan)),
         ports,
         journal,
         id,
@@ -226,7 +221,7 @@ impl Driver<'_> {
         self.say_which()?;
         self.new_vault()?;
         let seen = self.look()?;
-        let (mut ceremony, effects) = Ceremony::new(self.rules(), self.team(), jobs, seen.clone());
+        let (mut ceremony, effects) = Ceremony::new(rules(self.plan), self.team(), jobs, seen.clone());
         let ending = self.drive(&mut ceremony, effects, seen)?;
         Ok(self.finished(ending, ceremony.prepared().len(), ceremony.rejected().len()))
     }
@@ -286,7 +281,7 @@ impl Driver<'_> {
         }
         let seen = self.look()?;
         let (mut ceremony, effects) = Ceremony::resumed(
-            self.rules(),
+            rules(self.plan),
             self.team(),
             &tally,
             cut || pins_are_lost,
@@ -312,22 +307,23 @@ impl Driver<'_> {
         }
     }
 
-    pub(super) fn rules(&self) -> Rules {
-        Rules {
-            pass: Pass::Prepare,
-            custody: self.plan.pin_custody,
-            split_slips: self.plan.split_slips,
-            bags: self.plan.bags,
-            configures: !super::identifying::settings(self.plan.key_policy).is_empty(),
-        }
-    }
-
     pub(super) fn team(&self) -> Team {
         let names = |role: Role| -> Vec<&str> {
             let people = self.plan.people.iter().filter(|p| p.role == role);
             people.map(|p| p.name.as_str()).collect()
         };
         Team::new(&names(Role::Officer), &names(Role::Witness))
+    }
+}
+
+/// The rules of the first pass.
+pub(super) fn rules(plan: &Plan) -> Rules {
+    Rules {
+        pass: Pass::Prepare,
+        custody: plan.pin_custody,
+        split_slips: plan.split_slips,
+        bags: plan.bags,
+        configures: !settings(plan.key_policy).is_empty(),
     }
 }
 

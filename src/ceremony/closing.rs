@@ -2,7 +2,7 @@
 
 use ring::digest::{SHA256, digest};
 
-use super::driver::{Driver, DriverError, KeptKey, print_failure};
+use super::driver::{Driver, DriverError, print_failure};
 use super::event::{Failure, FailureKind, Outcome};
 use super::job::Job;
 use super::on_paper;
@@ -147,22 +147,12 @@ fn seal(driver: &mut Driver<'_>) -> Result<Vec<u8>, Failure> {
             entries: driver.journal.transcript().entries(),
         },
         slips,
-        std::mem::take(&mut driver.kept)
-            .into_iter()
-            .map(|k| k.key)
-            .collect(),
+        std::mem::take(&mut driver.kept),
     );
     let json = manifest.to_json().map_err(|e| failed(e.to_string()));
     let jws = json.map(|json| driver.station.sign(&json));
     let sealed = jws.and_then(|jws| (driver.ports.seal)(&jws, &driver.plan.recipients).map_err(failed));
-    driver.kept = manifest
-        .keys
-        .into_iter()
-        .map(|key| KeptKey {
-            fingerprint: KeyFingerprint::of(key.identity.public_key.as_slice()),
-            key,
-        })
-        .collect();
+    driver.kept = manifest.keys;
     sealed
 }
 

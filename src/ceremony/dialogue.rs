@@ -3,7 +3,11 @@
 use super::driver::Driver;
 use super::event::{Answer, Event};
 use crate::console::{ConsoleError, text};
+use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
+
+/// Halves shorter than this occur in other numbers by chance.
+const LONG_ENOUGH: usize = 5;
 
 impl Driver<'_> {
     /// Turns a typed line into an event; what answers nothing is said and thrown away.
@@ -28,14 +32,14 @@ impl Driver<'_> {
         };
         let subject = Text::new(text::subject(&question));
         let by = Some(text::asked_of(&question));
-        if matches!(&answer, Answer::Text(typed) if self.in_hand.pin_is_in(typed)) {
+        if matches!(&answer, Answer::Text(typed) if self.pins().any(|pin| is_in(pin, typed))) {
             self.ports.console.tell(
-                "!! What was typed holds the PIN of this key: somebody has read the slip. It was not written down.\n   \
-                 Both of you decide whether this key may be used; the record will say what happened.",
+                "!! What was typed holds the PIN of a key: somebody has read the slip. It was not written down.\n   \
+                 Both of you decide whether that key may be used; the record will say what happened.",
             )?;
             self.record(Entry::Answered {
                 question: subject,
-                answer: Text::new("withheld: it held the PIN of the key in hand"),
+                answer: Text::new("withheld: it held the PIN of a key"),
                 by,
             })?;
             return Ok(Some(Event::PinTyped));
@@ -51,5 +55,59 @@ impl Driver<'_> {
             by,
         })?;
         Ok(Some(Event::Answered(answer)))
+    }
+
+    /// Every PIN that is in memory: of the key in hand, of the next one, and of those that are done.
+    fn pins(&self) -> impl Iterator<Item = &Pin> {
+        let in_hand = self.in_hand.pin.iter().map(|(_, pin)| pin);
+        let kept = self.kept.iter().filter_map(|key| key.pin.as_ref());
+        let ready = self.ready.iter().map(super::printing::ReadySlip::pin);
+        in_hand
+            .chain(ready)
+            .chain(kept)
+            .chain(self.new_pins.iter().map(|(_, pin)| pin))
+    }
+}
+
+/// Whether a typed text holds a PIN or a half of it, spaces and dashes aside.
+fn is_in(pin: &Pin, typed: &str) -> bool {
+    let typed = Secret::new(
+        typed
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .collect::<String>(),
+    );
+    let pin = pin.expose().as_str();
+    let half = pin.chars().count() / 2;
+    let first: usize = pin.chars().take(half).map(char::len_utf8).sum();
+    // A half of a split slip is as much of a secret.
+    let halves = (half >= LONG_ENOUGH).then(|| pin.split_at(first));
+    typed.expose().contains(pin)
+        || halves
+            .is_some_and(|(first, second)| typed.expose().contains(first) || typed.expose().contains(second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_pin_is_known_in_any_grouping() {
+        let pin = Secret::new("73915082".to_owned());
+        for typed in ["73915082", "7391 5082", "PIN 7391-5082."] {
+            assert!(is_in(&pin, typed), "{typed}");
+        }
+        for typed in ["K-104481", "7391508", ""] {
+            assert!(!is_in(&pin, typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_half_of_a_long_pin_is_a_secret_too() {
+        let pin = Secret::new("739150826143".to_owned());
+        for typed in ["739150", "bag 826 143"] {
+            assert!(is_in(&pin, typed), "{typed}");
+        }
+        assert!(!is_in(&pin, "915082"));
     }
 }

@@ -15,7 +15,7 @@ use super::scene::Scene;
 use super::state::Ceremony;
 use super::{closing, vault_keeper};
 use crate::console::{Console, ConsoleError, text};
-use crate::id::{CeremonyId, KeyFingerprint, LabelId};
+use crate::id::{CeremonyId, LabelId};
 use crate::key::{KeyBus, SecurityKey};
 use crate::manifest::schema::PreparedKey;
 use crate::manifest::sign::StationKey;
@@ -27,6 +27,7 @@ use crate::plan::Plan;
 use crate::printer::PrintError;
 use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
+use crate::vault::VaultError;
 use crate::worker::Launcher;
 
 /// How often the bus is looked at while nothing happens.
@@ -77,6 +78,9 @@ pub enum DriverError {
     /// The stick cannot be used.
     #[error("{0}\n   {hint}", hint = .0.hint())]
     Media(#[from] MediaError),
+    /// PINs cannot be encrypted for the stick.
+    #[error("{0}.\n   {hint}", hint = .0.hint())]
+    Vault(#[from] VaultError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] NoRandomness),
@@ -104,12 +108,6 @@ pub struct Finished {
     pub rejected: usize,
 }
 
-/// A key that is done, until the manifest takes it.
-pub(super) struct KeptKey {
-    pub(super) key: PreparedKey,
-    pub(super) fingerprint: KeyFingerprint,
-}
-
 /// A ceremony being carried out.
 pub(super) struct Driver<'a> {
     pub(super) plan: &'a Plan,
@@ -118,7 +116,8 @@ pub(super) struct Driver<'a> {
     pub(super) id: CeremonyId,
     pub(super) station: StationKey,
     pub(super) started: OffsetDateTime,
-    pub(super) kept: Vec<KeptKey>,
+    /// The keys that are done, with the PINs that the manifest or the second pass needs.
+    pub(super) kept: Vec<PreparedKey>,
     pub(super) vault: vault_keeper::Keeper,
     /// PINs of an earlier start that may be in force (second pass).
     pub(super) new_pins: Vec<(LabelId, Pin)>,
@@ -149,16 +148,8 @@ impl Driver<'_> {
                         self.show(ceremony)?;
                     }
                     Effect::Ask(question) => self.ask(question, ceremony)?,
-                    Effect::Record(entry) => {
-                        let sealed = match &entry {
-                            Entry::KeySealed { label, .. } => Some(label.clone()),
-                            _ => None,
-                        };
-                        self.record(entry)?;
-                        if let Some(label) = sealed {
-                            self.forget_pins(&label)?;
-                        }
-                    }
+                    Effect::Record(entry) => self.record(entry)?,
+                    Effect::ForgetStored(label) => self.forget_pins(&label)?,
                     Effect::ForgetPin => {
                         self.in_hand.pin = None;
                         self.in_hand.second_half = None;

@@ -20,6 +20,8 @@ pub enum Effect {
     Record(Entry),
     /// Forget the PIN drawn last: no key will have it.
     ForgetPin,
+    /// Remove the PINs of this key, which is sealed, from memory and stick.
+    ForgetStored(LabelId),
     /// The ceremony is over.
     End(Ending),
 }

@@ -77,14 +77,14 @@ impl Driver<'_> {
     /// A key without a PIN cannot be one of ours: the question costs nothing then, however long the batch is.
     fn known_already(&mut self, seen: &SeenKey, info: &KeyInfo) -> Option<Failure> {
         let same_model: Vec<usize> = (0..self.kept.len())
-            .filter(|place| self.kept[*place].key.model.aaguid == info.aaguid)
+            .filter(|place| self.kept[*place].model.aaguid == info.aaguid)
             .collect();
         if !info.pin_set() || same_model.is_empty() {
             return None;
         }
         let identities: Vec<_> = same_model
             .iter()
-            .map(|place| self.kept[*place].key.identity.clone())
+            .map(|place| self.kept[*place].identity.clone())
             .collect();
         let known = self.with_key(seen, |hands, key, watch| {
             hands.bus.holds_any(key, &identities, watch)
@@ -97,7 +97,7 @@ impl Driver<'_> {
             kind: FailureKind::AlreadyPrepared,
             text: format!(
                 "This is the key {}, prepared in this ceremony. Nothing has been changed on it.",
-                self.kept[place].key.label
+                self.kept[place].label
             ),
             hint: "Put it into its bag, and take another key for this label.".into(),
         })

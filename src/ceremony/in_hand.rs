@@ -11,10 +11,7 @@ use super::state::Ceremony;
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::key::{Configuration, KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, identity};
 use crate::manifest::schema::{Model, PinCustody, PreparedKey};
-use crate::secret::{Pin, Secret};
-
-/// Halves shorter than this occur in other numbers by chance.
-const LONG_ENOUGH: usize = 5;
+use crate::secret::Pin;
 
 /// What is known of the key in hand.
 #[derive(Default)]
@@ -26,30 +23,6 @@ pub(super) struct InHand {
     pub(super) pin: Option<(Option<SlipNumber>, Pin)>,
     /// The other half of its slip, laid out and not printed.
     pub(super) second_half: Option<Box<dyn Ready>>,
-    /// The transport PIN of a key that is being sealed.
-    pub(super) transport: Option<Pin>,
-}
-
-impl InHand {
-    /// Whether a typed text holds the PIN of the key in hand, spaces and dashes aside.
-    pub(super) fn pin_is_in(&self, typed: &str) -> bool {
-        let typed = Secret::new(
-            typed
-                .chars()
-                .filter(|c| !c.is_whitespace() && *c != '-')
-                .collect::<String>(),
-        );
-        let holds = |pin: &Pin| {
-            let half = pin.expose().chars().count() / 2;
-            let first: usize = pin.expose().chars().take(half).map(char::len_utf8).sum();
-            // A half of a split slip is as much of a secret.
-            typed.expose().contains(pin.expose().as_str())
-                || (half >= LONG_ENOUGH
-                    && (typed.expose().contains(&pin.expose()[..first])
-                        || typed.expose().contains(&pin.expose()[first..])))
-        };
-        self.pin.as_ref().is_some_and(|(_, pin)| holds(pin)) || self.transport.as_ref().is_some_and(holds)
-    }
 }
 
 impl Driver<'_> {
@@ -262,26 +235,5 @@ fn key_failure(error: &KeyError) -> Failure {
         kind,
         text: error.to_string(),
         hint: hint.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_typed_pin_is_known_in_any_grouping() {
-        let pin = Some((SlipNumber::new(1), Secret::new("73915082".to_owned())));
-        let in_hand = InHand {
-            pin,
-            ..InHand::default()
-        };
-        for typed in ["73915082", "7391 5082", "PIN 7391-5082."] {
-            assert!(in_hand.pin_is_in(typed), "{typed}");
-        }
-        for typed in ["K-104481", "7391508", ""] {
-            assert!(!in_hand.pin_is_in(typed), "{typed}");
-        }
-        assert!(!InHand::default().pin_is_in("73915082"));
     }
 }

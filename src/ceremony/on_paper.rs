@@ -3,13 +3,14 @@
 use time::OffsetDateTime;
 
 use super::closing::count;
-use super::driver::{Driver, KeptKey};
+use super::driver::Driver;
 use super::job::Job;
-use crate::manifest::schema::{Person, Role};
+use crate::audit::account::{self, Account, ExceptionAccount};
+use crate::id::KeyFingerprint;
+use crate::manifest::schema::{Person, PreparedKey, Role};
 use crate::paper::record::{self, Exception, Interruption, KeyLine, RecordContent, Sitting};
 use crate::plan::PinPolicy;
-use crate::transcript::tally::ExceptionLine;
-use crate::transcript::{Entry, ExceptionKind, Transcript};
+use crate::transcript::{ExceptionKind, Reading};
 
 /// The record as the transcript stands now.
 pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
@@ -18,14 +19,13 @@ pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
     let mut keys: Vec<KeyLine> = driver
         .kept
         .iter()
-        .map(|kept| prepared_line(kept, tally.is_second_pass))
+        .map(|key| prepared_line(key, tally.is_second_pass))
         .collect();
     keys.extend(tally.rejected.iter().map(|(_, reason)| KeyLine {
         outcome: format!("put aside: {}", reason.as_str()),
         ..empty_line()
     }));
-    let entries =
-        Transcript::verify(driver.journal.text()).map_or_else(|_| Vec::new(), |(_, entries)| entries);
+    let account = Account::of(&Reading::of(driver.journal.text().as_bytes()));
     let earlier = tally.stations.len().saturating_sub(1);
     RecordContent {
         keys,
@@ -35,15 +35,15 @@ pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
         } else {
             record::Pass::Preparing
         },
-        sittings: sittings(&entries),
-        interruptions: interruptions(&entries),
+        sittings: account.sittings.iter().map(sitting).collect(),
+        interruptions: account.interruptions.iter().map(interruption).collect(),
         slips_printed: tally.printed,
         slips_sealed: count(tally.sealed().count()),
         slips_voided: tally.voided.clone(),
         keys_seen: prepared + rejected,
         keys_prepared: prepared,
         keys_rejected: rejected,
-        exceptions: tally.exceptions.iter().map(exception).collect(),
+        exceptions: account.exceptions.iter().map(exception).collect(),
         earlier_stations: tally.stations.iter().take(earlier).copied().collect(),
         ..empty_record(driver)
     }
@@ -108,47 +108,29 @@ fn policy(pin: PinPolicy, is_split: bool) -> String {
     )
 }
 
-fn sittings(entries: &[(OffsetDateTime, Entry)]) -> Vec<Sitting> {
-    let present = entries.iter().filter_map(|(time, entry)| match entry {
-        Entry::Present { officer, witness } => Some(Sitting {
-            officer: officer.as_str().to_owned(),
-            witness: witness.as_str().to_owned(),
-            from: minute(*time),
-        }),
-        _ => None,
-    });
-    present.collect()
-}
-
-fn interruptions(entries: &[(OffsetDateTime, Entry)]) -> Vec<Interruption> {
-    let mut found = Vec::new();
-    for pair in entries.windows(2) {
-        let [(stopped, before), (resumed, entry)] = pair else {
-            continue;
-        };
-        let (cut, what) = match (before, entry) {
-            (_, Entry::Resumed { cut, found, .. }) => (*cut, found.as_str()),
-            (Entry::Ended { .. }, Entry::SealingStarted { .. }) => continue,
-            (Entry::Paused, Entry::SealingStarted { .. }) => (false, "Second pass."),
-            (_, Entry::SealingStarted { .. }) => (true, "Second pass."),
-            _ => continue,
-        };
-        found.push(Interruption {
-            stopped: minute(*stopped),
-            resumed: Some(minute(*resumed)),
-            cut,
-            found: what.to_owned(),
-        });
+fn sitting(sitting: &account::Sitting) -> Sitting {
+    Sitting {
+        officer: sitting.officer.clone(),
+        witness: sitting.witness.clone(),
+        from: minute(sitting.from),
     }
-    found
 }
 
-fn exception(line: &ExceptionLine) -> Exception {
-    let key = line.key.as_ref().map(|key| format!("key {key}"));
-    let slip = line.slip.map(|slip| format!("slip {slip}"));
+fn interruption(stop: &account::Interruption) -> Interruption {
+    Interruption {
+        stopped: minute(stop.stopped),
+        resumed: stop.resumed.map(minute),
+        cut: stop.cut,
+        found: stop.found.clone(),
+    }
+}
+
+fn exception(exception: &ExceptionAccount) -> Exception {
+    let key = exception.key.as_ref().map(|key| format!("key {key}"));
+    let slip = exception.slip.map(|slip| format!("slip {slip}"));
     Exception {
-        number: line.number,
-        kind: match line.kind {
+        number: exception.number,
+        kind: match exception.kind {
             ExceptionKind::SlipVoided => "Slip void",
             ExceptionKind::KeyRejected => "Key put aside",
             ExceptionKind::Restart => "Restart",
@@ -158,8 +140,8 @@ fn exception(line: &ExceptionLine) -> Exception {
         }
         .into(),
         subject: [key, slip].into_iter().flatten().collect::<Vec<_>>().join(", "),
-        what: line.what.as_str().to_owned(),
-        reason: line.reason.as_str().to_owned(),
+        what: exception.what.clone(),
+        reason: exception.reason.clone(),
     }
 }
 
@@ -191,8 +173,7 @@ fn empty_line() -> KeyLine {
     }
 }
 
-fn prepared_line(kept: &KeptKey, is_second_pass: bool) -> KeyLine {
-    let key = &kept.key;
+fn prepared_line(key: &PreparedKey, is_second_pass: bool) -> KeyLine {
     KeyLine {
         label: Some(key.label.clone()),
         account: key.account.to_string(),
@@ -203,7 +184,7 @@ fn prepared_line(kept: &KeptKey, is_second_pass: bool) -> KeyLine {
         second_slip_bag: key.second_slip_bag.clone(),
         key_bag: key.key_bag.clone(),
         custodian: key.custodian.clone().unwrap_or_default(),
-        fingerprint: Some(kept.fingerprint.clone()),
+        fingerprint: Some(KeyFingerprint::of(key.identity.public_key.as_slice())),
         outcome: match (is_second_pass, key.slip) {
             (true, Some(_)) => "sealed".into(),
             (true, None) => "transport PIN".into(),

@@ -36,6 +36,13 @@ pub(super) struct ReadySlip {
     papers: std::collections::VecDeque<Box<dyn Ready>>,
 }
 
+impl ReadySlip {
+    /// The PIN that will be on it.
+    pub(super) fn pin(&self) -> &Pin {
+        &self.pin
+    }
+}
+
 /// Why no slip could be laid out.
 pub(super) enum NotReady {
     Random(NoRandomness),

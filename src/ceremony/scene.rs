@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::effect::{Notice, Part, Question, Work};
-use super::job::Pass;
+use super::effect::{Notice, Question, Work};
+use super::job::{Pass, Rules};
 use super::state::Ceremony;
 use crate::console::text;
 use crate::console::view::{Batch, CheckItem, CheckState, Clock, Instruction, KeyPanel, Tone, View};
@@ -18,20 +18,13 @@ const TOUCH: Duration = Duration::from_secs(30);
 /// The picture, and the rules it is drawn by.
 pub(super) struct Scene {
     view: View,
-    custody: PinCustody,
-    configures: bool,
+    rules: Rules,
     model: String,
     is_second_pass: bool,
 }
 
 impl Scene {
-    pub(super) fn new(
-        title: &str,
-        ceremony: &str,
-        rehearsal: bool,
-        custody: PinCustody,
-        configures: bool,
-    ) -> Self {
+    pub(super) fn new(title: &str, ceremony: &str, rehearsal: bool, rules: Rules) -> Self {
         let mut scene = Self {
             view: View {
                 title: title.to_owned(),
@@ -39,8 +32,7 @@ impl Scene {
                 rehearsal,
                 ..View::default()
             },
-            custody,
-            configures,
+            rules,
             model: String::new(),
             is_second_pass: false,
         };
@@ -137,29 +129,7 @@ impl Scene {
             Question::Erase { description, .. } => Some(description.clone()),
             _ => None,
         };
-        let sentence = match question {
-            Question::Officer(_) => "Who is the officer?".into(),
-            Question::Witness(_) => "Who is the witness?".into(),
-            Question::Erase { label, .. } => format!("Erase this key? It becomes {label}."),
-            Question::Agree { witness, .. } => format!("{}: do you agree?", witness.name),
-            Question::SlipWhole(slip, Part::Whole) => format!("Fold slip {slip} unread. Is it whole?"),
-            Question::SlipWhole(slip, Part::First) => {
-                format!("Fold the first half of slip {slip} unread. Is it whole?")
-            }
-            Question::SlipWhole(slip, Part::Second) => {
-                format!("Fold the second half of slip {slip} unread. Is it whole?")
-            }
-            Question::TryAgain | Question::Retry => "Try again?".into(),
-            Question::Reason { number, .. } => format!("Exception {number}: why did this happen?"),
-            Question::Label(_) if self.is_second_pass => "Scan the label on the key.".into(),
-            Question::Label(label) => format!("Stick label {label} on the key, then scan it."),
-            Question::KeyBag => "Scan the number of the key's bag.".into(),
-            Question::SlipBag(Part::Whole) => "Scan the number of the slip's bag.".into(),
-            Question::SlipBag(Part::First) => "Scan the bag of the first half.".into(),
-            Question::SlipBag(Part::Second) => "Scan the bag of the second half.".into(),
-            Question::RecordWhole => "Is the record whole, and are these its words?".into(),
-            Question::Abort { .. } => "Break the ceremony off?".into(),
-        };
+        let sentence = text::headline(question, self.is_second_pass);
         // All of the question stands where the answer is typed; here, what led to it.
         let before = &self.view.instruction;
         let detail = match before.tone {
@@ -232,13 +202,13 @@ impl Scene {
 
     /// The steps of a key under this plan, none of them begun.
     fn reset_list(&mut self) {
-        let rotates = self.custody == PinCustody::Rotate;
+        let rotates = self.rules.custody == PinCustody::Rotate;
         self.view.checklist = LIST
             .iter()
             .filter(|(act, _)| match act {
                 Act::PrintSlip => !rotates,
                 Act::StorePin => rotates,
-                Act::Configure => self.configures,
+                Act::Configure => self.rules.configures,
                 _ => true,
             })
             .map(|(_, name)| CheckItem {

@@ -1,6 +1,6 @@
 //! The second pass of custody `rotate`: a registered key's transport PIN gives way to the PIN on a slip.
 
-use super::begin::version;
+use super::begin::{rules, version};
 use super::driver::{Driver, DriverError, Finished, seen_key};
 use super::event::{Failure, FailureKind, Outcome, SeenKey};
 use super::in_hand::{InHand, out_of_order};
@@ -33,7 +33,7 @@ impl Driver<'_> {
         self.forget_sealed(tally)?;
         let rules = Rules {
             pass: Pass::Seal,
-            ..self.rules()
+            ..rules(self.plan)
         };
         let seen = self.look()?;
         let (mut ceremony, effects) = Ceremony::resumed(rules, self.team(), tally, cut, found, seen.clone());
@@ -45,7 +45,7 @@ impl Driver<'_> {
     pub(super) fn recognise(&mut self, seen: &SeenKey) -> Result<Result<Outcome, Failure>, ConsoleError> {
         self.park_pin();
         self.in_hand = InHand::default();
-        let identities: Vec<_> = self.kept.iter().map(|k| k.key.identity.clone()).collect();
+        let identities: Vec<_> = self.kept.iter().map(|k| k.identity.clone()).collect();
         let found = self.with_key(seen, |hands, key, watch| {
             let info = hands.bus.identify(key, watch)?;
             let place = hands.bus.holds_any(key, &identities, watch)?;
@@ -59,7 +59,7 @@ impl Driver<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let kept = &self.kept[place];
-        let (label, account) = (kept.key.label.clone(), kept.key.account.clone());
+        let (label, account) = (kept.label.clone(), kept.account.clone());
         if let (Some(key), Some(info)) = (&self.in_hand.plugged, &self.in_hand.info) {
             let entry = Entry::KeyIdentified {
                 label: label.clone(),
@@ -76,7 +76,7 @@ impl Driver<'_> {
 
     pub(super) fn change_pin(&mut self, seen: &SeenKey, slip: SlipNumber) -> Result<Outcome, Failure> {
         let place = self.place_in_hand();
-        let transport = place.and_then(|place| self.kept[place].key.pin.take());
+        let transport = place.and_then(|place| self.kept[place].pin.take());
         let Some(transport) = transport else {
             return Err(no_transport());
         };
@@ -85,7 +85,7 @@ impl Driver<'_> {
             hands.bus.change_pin(key, &transport, new, watch)
         });
         if let Some(place) = place {
-            self.kept[place].key.pin = Some(transport);
+            self.kept[place].pin = Some(transport);
         }
         changed.map(|_| Outcome::PinChanged)
     }
@@ -95,20 +95,20 @@ impl Driver<'_> {
         let Some(place) = self.place_in_hand() else {
             return Err(no_transport());
         };
-        let label = self.kept[place].key.label.clone();
+        let label = self.kept[place].label.clone();
         if self.in_hand.pin.is_none()
             && let Some(at) = self.new_pins.iter().position(|(l, _)| *l == label)
         {
             self.in_hand.pin = Some((Some(slip), self.new_pins.swap_remove(at).1));
         }
-        let Some(transport) = self.kept[place].key.pin.take() else {
+        let Some(transport) = self.kept[place].pin.take() else {
             return Err(no_transport());
         };
         let asked = self.with_key(seen, |hands, key, watch| {
             let new = hands.any_pin().map_err(|_| out_of_order())?;
             hands.bus.prove_either(key, new, &transport, watch)
         });
-        self.kept[place].key.pin = Some(transport);
+        self.kept[place].pin = Some(transport);
         asked.map(|(which, _)| Outcome::PinInForce {
             new: which == PinInForce::First,
         })
@@ -129,7 +129,7 @@ impl Driver<'_> {
     /// The kept key that is in hand, by what was recognised last.
     fn place_in_hand(&self) -> Option<usize> {
         let label = self.journal.tally().in_hand.as_ref().map(|h| &h.label)?;
-        self.kept.iter().position(|k| k.key.label == *label)
+        self.kept.iter().position(|k| k.label == *label)
     }
 }
 

@@ -120,7 +120,7 @@ impl Play {
                     self.pending = Some(Effect::Do(work.clone()));
                 }
                 Effect::Ask(_) => self.pending = Some(effect),
-                Effect::Tell(_) | Effect::ForgetPin => {}
+                Effect::Tell(_) | Effect::ForgetPin | Effect::ForgetStored(_) => {}
             }
         }
     }
@@ -317,7 +317,7 @@ fn closing_entry(work: &Work, tally: &Tally) -> Option<Entry> {
         slips_printed: tally.printed,
         slips_voided: count(tally.voided.len()),
         exceptions: count(tally.exceptions.len()),
-        aborted: false,
+        aborted: tally.is_aborted,
     })
 }
 

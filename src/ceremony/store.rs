@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::begin::version;
 use super::closing::media_failure;
-use super::driver::{Driver, DriverError, KeptKey};
+use super::driver::{Driver, DriverError};
 use super::event::{Failure, FailureKind, Outcome};
 use super::in_hand::{InHand, no_job};
 use super::job::{Pass, PreparedJob};
@@ -14,7 +14,7 @@ use super::state::Ceremony;
 use super::vault_keeper::Keeper;
 use crate::blob::Blob;
 use crate::console::ConsoleError;
-use crate::id::{KeyFingerprint, LabelId};
+use crate::id::LabelId;
 use crate::manifest::schema::PreparedKey;
 use crate::media::MANIFEST;
 use crate::pin::{self, NoRandomness};
@@ -61,13 +61,13 @@ impl Driver<'_> {
             return Ok(Err(no_job()));
         };
         let stored = self.sealed(Some(pin)).and_then(|sealed| {
-            let old = self.kept.iter().find(|k| k.key.label == job.label);
+            let old = self.kept.iter().find(|k| k.label == job.label);
             let record = StoredKey {
                 version: 1,
                 label: job.label.clone(),
-                key: old.map(|k| without_pin(&k.key)),
+                key: old.map(without_pin),
                 pin: if is_second_pass {
-                    self.sealed(old.and_then(|k| k.key.pin.as_ref()))?
+                    self.sealed(old.and_then(|k| k.pin.as_ref()))?
                 } else {
                     sealed.clone()
                 },
@@ -100,20 +100,17 @@ impl Driver<'_> {
         self.write_stored(&key.label, &record)?;
         let hand = std::mem::take(&mut self.in_hand);
         let pin = hand.pin.map(|(_, pin)| pin).filter(|_| keeps_pin);
-        self.kept.push(KeptKey {
-            fingerprint: KeyFingerprint::of(key.identity.public_key.as_slice()),
-            key: PreparedKey { pin, ..key },
-        });
+        self.kept.push(PreparedKey { pin, ..key });
         Ok(Outcome::KeyStored)
     }
 
     /// A key whose transport PIN is gone. Its PINs stay on the stick until the transcript says that it is sealed: cut
     /// off in between, the key has to be asked once more which of them it has.
     fn store_sealed(&mut self, done: &PreparedJob) -> Result<Outcome, Failure> {
-        let Some(place) = self.kept.iter().position(|k| k.key.label == done.job.label) else {
+        let Some(place) = self.kept.iter().position(|k| k.label == done.job.label) else {
             return Err(no_job());
         };
-        let key = &mut self.kept[place].key;
+        let key = &mut self.kept[place];
         key.slip = done.slip;
         if done.key_bag.is_some() {
             key.key_bag.clone_from(&done.key_bag);
@@ -126,10 +123,10 @@ impl Driver<'_> {
 
     /// Removes the PINs of a sealed key from the stick.
     pub(super) fn forget_pins(&mut self, label: &LabelId) -> Result<(), ConsoleError> {
-        let Some(place) = self.kept.iter().position(|k| k.key.label == *label) else {
+        let Some(place) = self.kept.iter().position(|k| k.label == *label) else {
             return Ok(());
         };
-        self.kept[place].key.pin = None;
+        self.kept[place].pin = None;
         self.in_hand = InHand::default();
         self.new_pins.retain(|(other, _)| other != label);
         // Both generations: the older one would still hold the encrypted PINs.
@@ -145,7 +142,7 @@ impl Driver<'_> {
     /// Removes the PINs of keys that were sealed just before the power failed.
     pub(super) fn forget_sealed(&mut self, tally: &Tally) -> Result<(), ConsoleError> {
         for line in tally.prepared.iter().filter(|line| line.is_sealed) {
-            let has_pin = |k: &KeptKey| k.key.label == line.label && k.key.pin.is_some();
+            let has_pin = |k: &PreparedKey| k.label == line.label && k.pin.is_some();
             if self.kept.iter().any(has_pin) {
                 self.forget_pins(&line.label)?;
             }
@@ -155,7 +152,7 @@ impl Driver<'_> {
 
     /// Writes the record of a key that is done, with the PINs that it may have.
     fn store_kept(&mut self, place: usize) -> Result<(), Failure> {
-        let key = &self.kept[place].key;
+        let key = &self.kept[place];
         let tally = self.journal.tally();
         let is_in_hand = tally.is_second_pass && tally.in_hand.as_ref().is_some_and(|h| h.label == key.label);
         let new_pin = self
@@ -236,10 +233,7 @@ impl Driver<'_> {
             };
             key.pin = open(&stored.pin)?;
             let new_pin = open(&stored.new_pin)?;
-            self.kept.push(KeptKey {
-                fingerprint: KeyFingerprint::of(key.identity.public_key.as_slice()),
-                key,
-            });
+            self.kept.push(key);
             self.new_pins.extend(new_pin.map(|pin| (line.label.clone(), pin)));
         }
         Ok(())

@@ -101,8 +101,7 @@ impl Driver<'_> {
             return Ok(());
         };
         self.say("   Making the stick's identity ...")?;
-        let (vault, file) = Vault::create(self.ports.launcher, &passphrase)
-            .map_err(|e| DriverError::Unfinished(e.to_string()))?;
+        let (vault, file) = Vault::create(self.ports.launcher, &passphrase)?;
         self.journal.write_proven(Keeper::FILE, &file)?;
         self.vault = Keeper::Closed(vault, file);
         Ok(())

@@ -160,6 +160,34 @@ fn paper(part: Part) -> &'static str {
     }
 }
 
+/// The question in a few words, for large letters.
+#[must_use]
+pub fn headline(question: &Question, is_second_pass: bool) -> String {
+    match question {
+        Question::Officer(_) => "Who is the officer?".into(),
+        Question::Witness(_) => "Who is the witness?".into(),
+        Question::Erase { label, .. } => format!("Erase this key? It becomes {label}."),
+        Question::Agree { witness, .. } => format!("{}: do you agree?", witness.name),
+        Question::SlipWhole(slip, Part::Whole) => format!("Fold slip {slip} unread. Is it whole?"),
+        Question::SlipWhole(slip, Part::First) => {
+            format!("Fold the first half of slip {slip} unread. Is it whole?")
+        }
+        Question::SlipWhole(slip, Part::Second) => {
+            format!("Fold the second half of slip {slip} unread. Is it whole?")
+        }
+        Question::TryAgain | Question::Retry => "Try again?".into(),
+        Question::Reason { number, .. } => format!("Exception {number}: why did this happen?"),
+        Question::Label(_) if is_second_pass => "Scan the label on the key.".into(),
+        Question::Label(label) => format!("Stick label {label} on the key, then scan it."),
+        Question::KeyBag => "Scan the number of the key's bag.".into(),
+        Question::SlipBag(Part::Whole) => "Scan the number of the slip's bag.".into(),
+        Question::SlipBag(Part::First) => "Scan the bag of the first half.".into(),
+        Question::SlipBag(Part::Second) => "Scan the bag of the second half.".into(),
+        Question::RecordWhole => "Is the record whole, and are these its words?".into(),
+        Question::Abort { .. } => "Break the ceremony off?".into(),
+    }
+}
+
 /// Reads a wish, which may be typed at any time.
 #[must_use]
 pub fn wish(line: &str) -> Option<Wish> {

@@ -83,7 +83,7 @@ pub enum ExceptionKind {
     Abort,
     /// A PIN was typed where something else was asked for.
     PinTyped,
-    /// The prepared key changed without the station, or cannot prove itself.
+    /// A registered key could not be given its final PIN (second pass of custody `rotate`).
     KeyNotProven,
 }
 

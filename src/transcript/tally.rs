@@ -159,7 +159,7 @@ pub struct Tally {
     pub exceptions: Vec<ExceptionLine>,
     /// Slips of keys of which nobody knows whether they have its PIN (second pass).
     pub undecided: Vec<(LabelId, SlipNumber)>,
-    /// Whether an exception says that it was broken off, the second pass by itself.
+    /// Whether it was broken off, the second pass by itself.
     pub is_aborted: bool,
     /// Whether the second pass of custody `rotate` has begun.
     pub is_second_pass: bool,
@@ -171,8 +171,6 @@ pub struct Tally {
     pub manifest: Option<(String, u64)>,
     /// Fingerprint of the station key that signed that manifest.
     pub signer: Option<StationFingerprint>,
-    /// Whether its end says that it was broken off.
-    pub aborted: bool,
     /// What contradicts the order of a ceremony.
     pub findings: Vec<Finding>,
 }
@@ -202,7 +200,6 @@ impl Default for Tally {
             stage: Stage::Empty,
             manifest: None,
             signer: None,
-            aborted: false,
             findings: Vec::new(),
         }
     }

@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "ceremony",
         &[
+            "audit",
             "blob",
             "ceremony::effect",
             "ceremony::event",

@@ -50,7 +50,7 @@ fn points(lines: &[usize]) -> Vec<usize> {
 pub(crate) fn check(kind: Kind, left: &Left) -> Result<(), String> {
     let say = |what: String| Err(format!("{what}\ntold: {:#?}", left.told.last()));
     let tally = &left.tally;
-    if !tally.findings.is_empty() || !tally.slips_balance() || tally.prepared.len() != 2 || tally.aborted {
+    if !tally.findings.is_empty() || !tally.slips_balance() || tally.prepared.len() != 2 || tally.is_aborted {
         return say(format!("the transcript does not add up: {tally:#?}"));
     }
     let mut report = audit::Report::default();

@@ -152,7 +152,11 @@ impl Ceremony {
             },
         };
         let notice = done_notice(self.rules.pass, &job);
-        let mut effects = vec![Effect::Record(entry), Effect::Tell(notice)];
+        let mut effects = vec![Effect::Record(entry)];
+        if self.rules.pass == Pass::Seal {
+            effects.push(Effect::ForgetStored(job.job.label.clone()));
+        }
+        effects.push(Effect::Tell(notice));
         self.prepared.push(job);
         // The notice says to take the key out; a key that is out already is not waited for.
         effects.extend(self.enter(Step::Remove));

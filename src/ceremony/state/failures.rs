@@ -174,12 +174,16 @@ impl Ceremony {
             .map(|s| self.void(s, "its key was put aside"))
             .unwrap_or_default();
         // A registered key keeps its transport PIN and its label; it waits for another try.
-        if self.rules.pass == Pass::Prepare {
-            effects.extend(self.reject(reason));
-            effects.push(Effect::Tell(Notice::PutAside(label.clone())));
-        }
-        let what = format!("A key for label {label} was put aside: {reason}");
-        effects.extend(self.doubt(ExceptionKind::KeyRejected, slip, what, Step::Empty));
+        let (kind, what) = match self.rules.pass {
+            Pass::Prepare => {
+                effects.extend(self.reject(reason));
+                effects.push(Effect::Tell(Notice::PutAside(label.clone())));
+                (ExceptionKind::KeyRejected, "was put aside")
+            }
+            Pass::Seal => (ExceptionKind::KeyNotProven, "kept its transport PIN for now"),
+        };
+        let what = format!("A key for label {label} {what}: {reason}");
+        effects.extend(self.doubt(kind, slip, what, Step::Empty));
         effects
     }
 

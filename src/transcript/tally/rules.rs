@@ -377,7 +377,9 @@ impl Tally {
                 exceptions,
                 aborted,
             } => {
-                self.aborted = *aborted;
+                if *aborted != self.is_aborted {
+                    self.find("it ends as broken off without an exception, or the other way round");
+                }
                 let says = [*prepared, *rejected, *slips_printed, *slips_voided, *exceptions];
                 let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
                 let adds_up = [
