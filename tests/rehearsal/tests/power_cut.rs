@@ -135,6 +135,8 @@ struct Table {
     printed: Vec<u8>,
     console: String,
     bags: usize,
+    /// The ceremony had ended before the power failed, and the next start said so.
+    was_over: bool,
 }
 
 /// How a machine ended.
@@ -145,7 +147,7 @@ enum End {
 }
 
 /// What the station says, and what is done then.
-const PROMPTS: [(&str, Act); 17] = [
+const PROMPTS: [(&str, Act); 18] = [
     // A slow machine looks for the stick before the bus has it.
     (
         r"No stick with a file [^?]*\?\? Press Enter to try again, or",
@@ -169,6 +171,7 @@ const PROMPTS: [(&str, Act); 17] = [
     ),
     (r"record come out whole\? \(yes/no\)", Act::Say("yes")),
     ("is finished: 2 keys prepared", Act::Finished),
+    (r"which has ended\. Its manifest is whole\.", Act::Over),
     (r"Try again.*\(yes|Press Enter to try again, or", Act::Wrong),
 ];
 
@@ -182,6 +185,7 @@ enum Act {
     Label,
     Bag,
     Finished,
+    Over,
     Wrong,
 }
 
@@ -200,6 +204,7 @@ impl Table {
             printed: Vec::new(),
             console: String::new(),
             bags: 0,
+            was_over: false,
         }
     }
 
@@ -219,7 +224,6 @@ impl Table {
                 Ok((place, text)) => {
                     since = Instant::now();
                     if self.act(PROMPTS[place].1, &text, machine)? {
-                        machine.wait_exit(Duration::from_secs(30))?;
                         return Ok(End::Off);
                     }
                 }
@@ -267,6 +271,12 @@ impl Table {
             Act::Finished => {
                 machine.console().expect("Press Enter to switch off", PATIENCE)?;
                 machine.console().send_line("")?;
+                machine.wait_exit(Duration::from_secs(30))?;
+                return Ok(true);
+            }
+            Act::Over => {
+                self.was_over = true;
+                machine.kill()?;
                 return Ok(true);
             }
             Act::Wrong => return Err(Error::Wrong(format!("the station is in trouble: {text}"))),
@@ -332,7 +342,7 @@ fn play(point: Point, folder: &Path) -> Result<String> {
     }
     drop(medium);
     let lines = check(&table, &stick, folder)?;
-    let found = Regex::new(r"!! (The station stopped[^\n]*)").expect("a pattern");
+    let found = Regex::new(r"!! (The station stopped[^\n]*|The stick holds ceremony[^\n]*ended[^\n]*)").expect("a pattern");
     let found = found.captures(&table.console).map(|c| c[1].trim().to_owned());
     Ok(match (found, ends.len()) {
         (_, 1) => format!("no cut: the ceremony has {lines} lines"),
@@ -363,6 +373,10 @@ fn check(table: &Table, stick: &bench::stick::Stick, folder: &Path) -> Result<us
         if !first.is_empty() {
             transcripts.insert(ceremony.to_owned(), String::from_utf8_lossy(&first).into_owned());
         }
+    }
+    if table.was_over {
+        // The next start began another ceremony, as it said, and was switched off.
+        transcripts.retain(|_, text| text.contains("\"event\":\"ended\""));
     }
     let (Some((ceremony, text)), 1) = (transcripts.pop_first(), transcripts.len() + 1) else {
         return wrong(format!("there is not one ceremony on the stick: {transcripts:?}"));
