@@ -43,8 +43,11 @@ pub fn run<'a>(
         .map_err(|e: crate::paper::stock::UnknownStock| DriverError::Stock(e.0))?;
     let (found, ended) = Found::on(stick, plan_sha256)?;
     if found.is_none() {
-        for text in ended {
+        for (over, text) in ended {
             ports.console.tell(&text)?;
+            if over.is_uneven {
+                Journal::taken_up(stick, &over)?;
+            }
         }
     }
     let station = StationKey::generate().ok_or(NoRandomness)?;
@@ -89,6 +92,8 @@ pub(super) struct Found {
     pub(super) chain: Transcript,
     pub(super) tally: Tally,
     torn: u64,
+    /// The two copies of the transcript differ, as a power cut leaves them.
+    is_uneven: bool,
     next: Next,
     started: OffsetDateTime,
     labels: usize,
@@ -98,11 +103,14 @@ impl Found {
     /// Looks for the ceremony that is to go on; more than one would be a choice that nobody should make.
     ///
     /// Also says what is to be known of those that have ended, a paragraph each.
-    fn on(stick: &Stick, plan_sha256: &str) -> Result<(Option<Self>, Vec<String>), DriverError> {
+    fn on(stick: &Stick, plan_sha256: &str) -> Result<(Option<Self>, Vec<(Self, String)>), DriverError> {
         let (mut unfinished, mut ended) = (Vec::new(), Vec::new());
         for begun in stick.ceremonies()? {
             match Self::read(&begun)? {
-                Some(found) if found.next == Next::Over => ended.push(found.over(&begun)),
+                Some(found) if found.next == Next::Over => {
+                    let text = found.over(&begun);
+                    ended.push((found, text));
+                }
                 found => unfinished.extend(found),
             }
         }
@@ -169,6 +177,7 @@ impl Found {
             id: begun.ceremony.clone(),
             next: resume::next(&tally),
             torn: recovered.torn,
+            is_uneven: recovered.repaired,
             started: *started,
             labels: labels_of(&entries),
             text: recovered.text,
