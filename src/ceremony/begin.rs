@@ -44,10 +44,10 @@ pub fn run<'a>(
     let (found, ended) = Found::on(stick, plan_sha256)?;
     if found.is_none() {
         for (over, text) in ended {
-            ports.console.tell(&text)?;
             if over.is_uneven {
                 Journal::taken_up(stick, &over)?;
             }
+            ports.console.tell(&text)?;
         }
     }
     let station = StationKey::generate().ok_or(NoRandomness)?;
