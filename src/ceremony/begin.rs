@@ -20,7 +20,7 @@ use crate::id::{CeremonyId, LabelId};
 use crate::manifest::schema::Role;
 use crate::manifest::sign::StationKey;
 use crate::media::resume::Begun;
-use crate::media::{MANIFEST, Stick};
+use crate::media::{Folder, MANIFEST, Stick};
 use crate::paper::stock::Stock;
 use crate::pin::{self, NoRandomness};
 use crate::plan::Plan;
@@ -43,11 +43,11 @@ pub fn run<'a>(
         .map_err(|e: crate::paper::stock::UnknownStock| DriverError::Stock(e.0))?;
     let (found, ended) = Found::on(stick, plan_sha256)?;
     if found.is_none() {
-        for (over, text) in ended {
+        for over in ended {
             if over.is_uneven {
                 Journal::taken_up(stick, &over)?;
             }
-            ports.console.tell(&text)?;
+            ports.console.tell(&over.over(&stick.open_folder(&over.id)?))?;
         }
     }
     let station = StationKey::generate().ok_or(NoRandomness)?;
@@ -102,15 +102,12 @@ pub(super) struct Found {
 impl Found {
     /// Looks for the ceremony that is to go on; more than one would be a choice that nobody should make.
     ///
-    /// Also says what is to be known of those that have ended, a paragraph each.
-    fn on(stick: &Stick, plan_sha256: &str) -> Result<(Option<Self>, Vec<(Self, String)>), DriverError> {
+    /// Also returns those that have ended.
+    fn on(stick: &Stick, plan_sha256: &str) -> Result<(Option<Self>, Vec<Self>), DriverError> {
         let (mut unfinished, mut ended) = (Vec::new(), Vec::new());
         for begun in stick.ceremonies()? {
             match Self::read(&begun)? {
-                Some(found) if found.next == Next::Over => {
-                    let text = found.over(&begun);
-                    ended.push((found, text));
-                }
+                Some(found) if found.next == Next::Over => ended.push(found),
                 found => unfinished.extend(found),
             }
         }
@@ -136,9 +133,9 @@ impl Found {
     }
 
     /// What the people are told of a ceremony that has ended: the power can fail before they read that it has.
-    fn over(&self, begun: &Begun) -> String {
+    fn over(&self, folder: &Folder) -> String {
         let is_whole = |(sha256, _): &(String, u64)| {
-            let file = begun.folder.read(MANIFEST).unwrap_or_default();
+            let file = folder.read(MANIFEST).unwrap_or_default();
             hex(digest(&SHA256, &file).as_ref()) == *sha256
         };
         let manifest = match &self.tally.manifest {

@@ -9,6 +9,8 @@ pub struct Plan {
     recipient: String,
     custody: String,
     settings: String,
+    policy: String,
+    serials: Vec<String>,
     people: Vec<(String, String)>,
     is_split: bool,
 }
@@ -23,6 +25,8 @@ impl Plan {
             recipient: recipient.into(),
             custody: "manifest".into(),
             settings: String::new(),
+            policy: String::new(),
+            serials: Vec::new(),
             people: vec![
                 person("Ada Lovelace", "officer"),
                 person("Grace Hopper", "witness"),
@@ -43,6 +47,21 @@ impl Plan {
     pub fn setting(mut self, line: &str) -> Self {
         self.settings.push_str(line);
         self.settings.push('\n');
+        self
+    }
+
+    /// With one more setting of the keys, a line of TOML.
+    #[must_use]
+    pub fn key_policy(mut self, line: &str) -> Self {
+        self.policy.push_str(line);
+        self.policy.push('\n');
+        self
+    }
+
+    /// With the serial that the next key must report over USB.
+    #[must_use]
+    pub fn usb_serial(mut self, serial: &str) -> Self {
+        self.serials.push(serial.into());
         self
     }
 
@@ -71,6 +90,9 @@ impl Plan {
              pin_custody = \"{}\"\n{}",
             self.recipient, self.custody, self.settings
         );
+        if !self.policy.is_empty() {
+            let _ = write!(text, "\n[key_policy]\n{}", self.policy);
+        }
         for (name, role) in &self.people {
             let _ = write!(text, "\n[[people]]\nname = \"{name}\"\nrole = \"{role}\"\n");
         }
@@ -81,9 +103,11 @@ impl Plan {
             ""
         };
         for (number, custodian) in (1..=self.accounts).zip(custodians.iter().cycle()) {
+            let serial = self.serials.get(number - 1);
+            let serial = serial.map_or_else(String::new, |serial| format!(", usb_serial = \"{serial}\""));
             let _ = write!(
                 text,
-                "\n[[accounts]]\nupn = \"{}\"\nkeys = [{{ custodian = \"{custodian}\"{halves} }}]\n",
+                "\n[[accounts]]\nupn = \"{}\"\nkeys = [{{ custodian = \"{custodian}\"{halves}{serial} }}]\n",
                 account(number)
             );
         }

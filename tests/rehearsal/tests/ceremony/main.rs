@@ -5,6 +5,7 @@
 mod custody;
 mod desk;
 mod faults;
+mod policy;
 mod sittings;
 
 use std::time::Duration;
