@@ -4,12 +4,14 @@
 //! JOSE library open it; [`open`] does the same with an error for each way it can fail.
 
 mod digest;
+pub mod file_digest;
 pub mod fingerprint;
 pub mod record_code;
 pub mod schema;
 pub mod seal;
 pub mod sign;
 
+pub use file_digest::FileDigest;
 pub use fingerprint::StationFingerprint;
 pub use record_code::{HeadDigest, HeadStart, RecordCode};
 pub use schema::Manifest;

@@ -1,6 +1,7 @@
-//! `glasskey verify`: whether transcript, manifest and paper record of a ceremony hold and agree.
+//! `glasskey verify`: whether transcript, manifest and paper record of a ceremony hold and agree, and published files.
 
 mod arguments;
+mod image;
 mod text;
 
 use std::io::Write as _;
@@ -27,6 +28,7 @@ mod exit {
     pub(super) const UNFINISHED: u8 = 44;
     pub(super) const AGREEMENT: u8 = 45;
     pub(super) const CONTENT: u8 = 46;
+    pub(super) const FILE: u8 = 47;
 }
 
 /// What is to be compared, whichever command asks for it.
@@ -60,7 +62,12 @@ type Failed = (u8, String, String);
 
 impl Command {
     pub(super) fn run(self) -> ExitCode {
-        let request = self.into_request();
+        let request = match self {
+            Self::Image(asked) => return image::run(&asked),
+            Self::Transcript(asked) => asked.into(),
+            Self::Manifest(asked) => asked.into(),
+            Self::Record(asked) => asked.into(),
+        };
         let findings = match compare(&request) {
             Ok(findings) => findings,
             Err((code, what, hint)) => return super::fail(code, what.trim_end_matches('.'), &hint),

@@ -3,6 +3,7 @@
 
 mod ceremony;
 mod good;
+mod image;
 mod properties;
 mod tampered;
 

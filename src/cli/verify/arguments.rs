@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::Request;
+use super::{Request, image};
 use crate::audit::Paper;
 use crate::id::CeremonyId;
 use crate::manifest::{HeadStart, RecordCode, StationFingerprint};
@@ -37,6 +37,11 @@ pub(in crate::cli) enum Command {
     /// Compares the signed paper record with transcript and manifest.
     #[command(after_long_help = CODES)]
     Record(Record),
+    /// Prints the SHA-256 of published files, and as 24 words to read aloud; compares them.
+    ///
+    /// For the image before it is used, on another machine than the station: `glasskey verify image glasskey.img`.
+    #[command(after_long_help = image::CODES)]
+    Image(image::Image),
 }
 
 #[derive(Debug, Args)]
@@ -103,43 +108,50 @@ pub(in crate::cli) struct Record {
     json: bool,
 }
 
-impl Command {
-    /// What is to be compared.
-    pub(super) fn into_request(self) -> Request {
-        match self {
-            Self::Transcript(asked) => Request {
-                paper: asked.head.map(|head| Paper {
-                    head: Some(head),
-                    ..Paper::default()
-                }),
-                transcript: Some(asked.file),
-                json: asked.json,
-                ..Request::default()
-            },
-            Self::Manifest(asked) => Request {
-                paper: asked.station.map(|station| Paper {
-                    station: Some(station),
-                    ..Paper::default()
-                }),
-                transcript: asked.transcript,
-                manifest: Some(asked.file),
-                identity: asked.identity,
-                json: asked.json,
-            },
-            Self::Record(asked) => Request {
-                paper: Some(asked.qr.map_or(
-                    Paper {
-                        ceremony: asked.ceremony,
-                        station: asked.station,
-                        head: asked.head,
-                    },
-                    Paper::from,
-                )),
-                transcript: asked.transcript,
-                manifest: asked.manifest,
-                identity: asked.identity,
-                json: asked.json,
-            },
+impl From<Transcript> for Request {
+    fn from(asked: Transcript) -> Self {
+        Self {
+            paper: asked.head.map(|head| Paper {
+                head: Some(head),
+                ..Paper::default()
+            }),
+            transcript: Some(asked.file),
+            json: asked.json,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Manifest> for Request {
+    fn from(asked: Manifest) -> Self {
+        Self {
+            paper: asked.station.map(|station| Paper {
+                station: Some(station),
+                ..Paper::default()
+            }),
+            transcript: asked.transcript,
+            manifest: Some(asked.file),
+            identity: asked.identity,
+            json: asked.json,
+        }
+    }
+}
+
+impl From<Record> for Request {
+    fn from(asked: Record) -> Self {
+        Self {
+            paper: Some(asked.qr.map_or(
+                Paper {
+                    ceremony: asked.ceremony,
+                    station: asked.station,
+                    head: asked.head,
+                },
+                Paper::from,
+            )),
+            transcript: asked.transcript,
+            manifest: asked.manifest,
+            identity: asked.identity,
+            json: asked.json,
         }
     }
 }

@@ -46,7 +46,7 @@ fn line(text: &mut String, line: &str) {
 }
 
 /// Control characters, and those that turn the direction of what follows.
-fn unsafe_to_show(c: char) -> bool {
+pub(super) fn unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
