@@ -1,10 +1,11 @@
-//! The udev rules give devices to the person at the seat, and to nobody else.
+//! The udev rules are what the table gives, and they give devices to the person at the seat and to nobody else.
 
 use std::fs;
+use std::process::{Command, Output};
 
 use super::repository;
 
-/// What is wrong with a rule.
+/// What is wrong with a rule: its syntax, as udev(7) has it for matches and assignments, and whom it serves.
 fn complaint(rule: &str) -> Option<&'static str> {
     let parts: Vec<&str> = rule.split(", ").collect();
     let formed = |part: &&str| {
@@ -14,8 +15,19 @@ fn complaint(rule: &str) -> Option<&'static str> {
             .find_map(|operator| name.strip_prefix(operator));
         value.is_some_and(|value| value.ends_with('"') && value.matches('"').count() == 1)
     };
+    let known = |part: &&str| {
+        let key = part.split(['=', '+']).next().unwrap_or_default();
+        matches!(key, "SUBSYSTEM" | "KERNEL" | "TAG")
+            || ["ENV{", "ATTR{", "ATTRS{"].iter().any(|start| {
+                key.strip_prefix(start)
+                    .and_then(|rest| rest.strip_suffix('}'))
+                    .is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']))
+            })
+    };
     if !parts.iter().all(formed) {
         Some("it is not a list of NAME==\"VALUE\" and NAME+=\"VALUE\"")
+    } else if !parts.iter().all(known) {
+        Some("udev does not know one of its keys")
     } else if !parts.iter().any(|p| p.starts_with("SUBSYSTEM==")) {
         Some("it names no subsystem")
     } else if rule.contains("MODE") || rule.contains("GROUP") || !parts.contains(&"TAG+=\"uaccess\"") {
@@ -24,6 +36,54 @@ fn complaint(rule: &str) -> Option<&'static str> {
         Some("it lists vendors, and the next model would be missing")
     } else {
         None
+    }
+}
+
+/// Runs the generator on a table in a folder of its own.
+fn generated(table: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(repository("udev/generate"), folder.path().join("generate")).unwrap();
+    fs::write(folder.path().join("devices.csv"), table).unwrap();
+    Command::new("bash")
+        .arg(folder.path().join("generate"))
+        .output()
+        .unwrap()
+}
+
+fn table() -> String {
+    fs::read_to_string(repository("udev/devices.csv")).unwrap()
+}
+
+#[test]
+fn rules_are_what_the_table_gives() {
+    let output = generated(&table());
+    assert!(output.status.success(), "{output:?}");
+    let rules = fs::read_to_string(repository("udev/70-glasskey.rules")).unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        rules,
+        "run udev/generate > udev/70-glasskey.rules"
+    );
+}
+
+#[test]
+fn tables_out_of_order_or_with_a_name_twice_or_without_a_cell_are_refused() {
+    let good = table();
+    let (heading, rows) = good.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    assert!(rows.len() > 2);
+    let reversed: Vec<&str> = rows.iter().rev().copied().collect();
+    let twice = [&rows[..1], &rows].concat();
+    let cut = rows[0].replace(",hidraw*,", ",");
+    for changed in [reversed, twice, vec![cut.as_str()]] {
+        let changed = format!("{heading}\n{}\n", changed.join("\n"));
+        assert!(!generated(&changed).status.success(), "{changed}");
+    }
+    // One rule serves all devices with the same match, and every device is named in it.
+    let rules = String::from_utf8(generated(&good).stdout).unwrap();
+    for row in rows {
+        let name = row.split(',').next().unwrap();
+        assert_eq!(rules.matches(&format!("# {name}: ")).count(), 1, "{name}");
     }
 }
 
@@ -48,6 +108,8 @@ fn rules_for_everybody_or_for_vendors_are_refused() {
         "SUBSYSTEM==\"hidraw\", KERNEL==\"hidraw*\"",
         "KERNEL==\"hidraw*\", TAG+=\"uaccess\"",
         "SUBSYSTEM==\"hidraw, TAG+=\"uaccess\"",
+        "SUBSYSTEM==\"hidraw\", KERNELL==\"hidraw*\", TAG+=\"uaccess\"",
+        "SUBSYSTEM==\"hidraw\", ENV{}==\"1\", TAG+=\"uaccess\"",
     ] {
         assert!(complaint(rule).is_some(), "{rule}");
     }
