@@ -104,8 +104,8 @@ impl Play {
         self.log.last().unwrap()
     }
 
-    /// Goes from an empty bus to the question whether the slip is whole.
-    fn up_to_slip(&mut self, device: u16) -> SlipNumber {
+    /// Puts a key without a PIN into the empty bus: it is known, and its erasure is asked for.
+    fn put_in(&mut self, device: u16) {
         self.event(Event::KeysSeen(vec![]));
         self.event(Event::KeysSeen(vec![key("1-1", device)]));
         self.event(Event::Done(Outcome::Identified {
@@ -113,6 +113,11 @@ impl Play {
             long_touch: false,
             in_use: false,
         }));
+    }
+
+    /// Goes from an empty bus to the question whether the slip is whole.
+    fn up_to_slip(&mut self, device: u16) -> SlipNumber {
+        self.put_in(device);
         self.event(Event::Answered(Answer::Yes));
         self.event(Event::KeysSeen(vec![]));
         self.event(Event::KeysSeen(vec![key("1-1", device + 1)]));
@@ -202,13 +207,7 @@ fn a_passed_window_asks_for_a_replug_and_never_repeats_in_place() {
     let mut play = Play::new(1);
     play.up_to_slip(10);
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
     play.event(Event::KeysSeen(vec![key("1-1", 2)]));
@@ -224,13 +223,7 @@ fn a_passed_window_asks_for_a_replug_and_never_repeats_in_place() {
 #[test]
 fn a_replug_between_two_looks_is_seen() {
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![key("1-1", 2)]));
     assert_eq!(play.last(), &Effect::Do(Work::Reset(key("1-1", 2))));
@@ -239,13 +232,7 @@ fn a_replug_between_two_looks_is_seen() {
 #[test]
 fn another_socket_is_not_taken_for_the_same_key() {
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
     play.event(Event::KeysSeen(vec![key("1-2", 2)]));
@@ -288,13 +275,7 @@ fn a_second_key_that_is_gone_again_already_halts_nothing() {
 #[test]
 fn a_key_pulled_while_the_question_to_erase_it_stands_withdraws_the_question() {
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     assert_eq!(
         play.event(Event::KeysSeen(vec![])),
         [
@@ -326,13 +307,7 @@ fn a_key_that_was_replugged_before_the_answer_is_not_asked_out_again() {
 #[test]
 fn a_key_that_is_gone_during_its_reset_is_not_asked_out() {
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![]));
     play.event(Event::KeysSeen(vec![key("1-1", 2)]));
@@ -596,13 +571,7 @@ fn a_typed_pin_becomes_an_exception_and_the_question_comes_back() {
 #[test]
 fn a_slip_of_which_nothing_was_printed_is_void_without_an_exception() {
     let mut play = Play::new(1);
-    play.event(Event::KeysSeen(vec![]));
-    play.event(Event::KeysSeen(vec![key("1-1", 1)]));
-    play.event(Event::Done(Outcome::Identified {
-        description: "a key".into(),
-        long_touch: false,
-        in_use: false,
-    }));
+    play.put_in(1);
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::KeysSeen(vec![key("1-1", 2)]));
     play.event(Event::Done(Outcome::Reset));
