@@ -5,6 +5,8 @@
 
 pub mod airgap;
 pub mod setup;
+pub mod usb;
+pub mod usb_policy;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ use crate::console::screen;
 use crate::console::{Console, ConsoleError};
 use crate::key::{KeyClient, SysRoot};
 use crate::manifest::seal;
-use crate::media::{Stick, mount};
+use crate::media::{MediaError, Stick, mount};
 use crate::paper::Document;
 use crate::plan::Plan;
 use crate::printer::discovery::Roots;
@@ -36,11 +38,13 @@ const PRINT_DEADLINE: Duration = Duration::from_mins(3);
 #[must_use]
 pub fn run() -> ExitCode {
     let problems = setup::mount_all();
+    let guard = usb::Guard::start();
     setup::harden();
     let Ok(mut console) = screen::console() else {
         setup::power_off();
     };
-    let result = session(console.as_mut(), &problems);
+    let mut console = usb::GuardedConsole::new(console.as_mut(), guard);
+    let result = session(&mut console, &problems);
     if let Err(error) = result {
         let _ = console.tell(&format!("!! {error}"));
     }
@@ -87,7 +91,7 @@ fn session(console: &mut dyn Console, problems: &[String]) -> Result<(), Console
 fn self_test(console: &mut dyn Console) -> Result<Vec<Entry>, ConsoleError> {
     let mut entries = Vec::new();
     console.tell("Self-test:")?;
-    for check in airgap::checks() {
+    for check in airgap::checks().into_iter().chain([usb::check()]) {
         let mark = if check.passed { "ok " } else { "FAILED" };
         console.tell(&format!("   {mark} {}: {}", check.name, check.found))?;
         entries.push(Entry::SelfTest {
@@ -101,21 +105,23 @@ fn self_test(console: &mut dyn Console) -> Result<Vec<Entry>, ConsoleError> {
 
 /// Finds stick, plan and printer, then holds the ceremony; the error is a paragraph for the officer.
 fn ceremony(console: &mut dyn Console, checks: Vec<Entry>) -> Result<(), String> {
-    let stick = find_stick().map_err(|e| format!("{e}\n   {}", e.hint()))?;
+    let stick = find_stick(console)?.map_err(|e| format!("{e}\n   {}", e.hint()))?;
     let mut stick = Stick::mounted(stick);
     hold(console, checks, &mut stick, &Launcher::current())
 }
 
-/// USB sticks take a moment to appear after power-on.
-fn find_stick() -> Result<mount::Mounted, crate::media::MediaError> {
+/// USB sticks take a moment to appear after power-on, and it is the console that lets them in.
+fn find_stick(console: &mut dyn Console) -> Result<Result<mount::Mounted, MediaError>, String> {
     let mut tries = 0;
     loop {
         match mount::find(Path::new(STICK)) {
-            Err(crate::media::MediaError::NoStick) if tries < 20 => {
+            Err(MediaError::NoStick) if tries < 20 => {
                 tries += 1;
-                std::thread::sleep(Duration::from_millis(250));
+                console
+                    .poll(Duration::from_millis(250))
+                    .map_err(|e| e.to_string())?;
             }
-            other => return other,
+            other => return Ok(other),
         }
     }
 }

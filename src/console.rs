@@ -33,6 +33,17 @@ pub enum ConsoleError {
     },
 }
 
+/// A USB device that the station did not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedDevice {
+    /// What it calls itself.
+    pub device: String,
+    /// Where it was plugged in.
+    pub port: String,
+    /// Why, as a clause.
+    pub reason: String,
+}
+
 /// A screen and a keyboard, or what stands for them.
 pub trait Console {
     /// Shows a paragraph.
@@ -56,6 +67,11 @@ pub trait Console {
     fn show(&mut self, view: &View) -> Result<(), ConsoleError> {
         let _ = view;
         Ok(())
+    }
+
+    /// The USB devices that were refused since this was asked last, for the transcript.
+    fn refused_devices(&mut self) -> Vec<RefusedDevice> {
+        Vec::new()
     }
 
     /// Waits for a line as long as it takes.

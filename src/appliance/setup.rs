@@ -39,6 +39,10 @@ pub fn harden() {
     );
     // Yama starts at 0 and has no option for its start value; 3 cannot be taken back.
     let _ = fs::write("/proc/sys/kernel/yama/ptrace_scope", "3");
+    // Ctrl-Alt-Del goes to this process, which ignores it, instead of restarting the machine in the middle of a key.
+    let _ = fs::write("/proc/sys/kernel/ctrl-alt-del", "0");
+    // What the kernel says of each refused device is for nobody to read between the lines of a ceremony.
+    let _ = fs::write("/proc/sys/kernel/printk", "3");
     crate::worker::child::lock_memory();
 }
 

@@ -40,7 +40,7 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
 pub(super) struct Exported {
     pub(super) manifest: Option<Vec<u8>>,
     manifest_is_recorded: bool,
-    end_is_recorded: bool,
+    pub(super) end_is_recorded: bool,
 }
 
 /// The fingerprint to read aloud and to compare with the record.

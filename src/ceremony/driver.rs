@@ -172,6 +172,7 @@ impl Driver<'_> {
                     }
                 }
             }
+            self.record_refused_devices()?;
             let now = self.look()?;
             if seen != now {
                 seen.clone_from(&now);
@@ -234,6 +235,20 @@ impl Driver<'_> {
             if let Err(failure) = self.store_all() {
                 self.say(&format!("!! {}\n   {}", failure.text, failure.hint))?;
                 self.journal.ask_for_stick(self.ports.console)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what the USB policy did not let in; after the last line, what comes is told and no more.
+    fn record_refused_devices(&mut self) -> Result<(), ConsoleError> {
+        for refused in self.ports.console.refused_devices() {
+            if !self.exported.end_is_recorded {
+                self.record(Entry::UsbRefused {
+                    device: Text::new(&refused.device),
+                    port: Text::new(&refused.port),
+                    reason: Text::new(&refused.reason),
+                })?;
             }
         }
         Ok(())

@@ -197,7 +197,8 @@ fn read_key(root: &Path, class_entry: &Path, number: u32) -> Option<SecurityKey>
     })
 }
 
-fn read_bounded(path: &Path, limit: u64) -> Option<Vec<u8>> {
+/// Reads a file whole; `None` where it cannot be read or is longer than `limit`.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path)
         .ok()?
@@ -208,7 +209,7 @@ fn read_bounded(path: &Path, limit: u64) -> Option<Vec<u8>> {
 }
 
 /// Reads one line of a device's own text; a USB string has at most 126 characters.
-fn read_text(path: &Path) -> Option<String> {
+pub(crate) fn read_text(path: &Path) -> Option<String> {
     let bytes = read_bounded(path, 1024)?;
     Some(escape(String::from_utf8_lossy(&bytes).trim()))
 }
@@ -237,7 +238,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Whether a HID report descriptor (HID 1.11, 6.2.2) names the FIDO usage page.
-fn is_fido(descriptor: &[u8]) -> bool {
+pub(crate) fn is_fido(descriptor: &[u8]) -> bool {
     let mut rest = descriptor;
     while let Some((&prefix, tail)) = rest.split_first() {
         // A long item carries its size in the next byte.

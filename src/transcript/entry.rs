@@ -171,6 +171,15 @@ pub enum Entry {
         /// What was found.
         found: Text,
     },
+    /// A USB device was not let in.
+    UsbRefused {
+        /// What it calls itself over USB.
+        device: Text,
+        /// USB port.
+        port: Text,
+        /// Why.
+        reason: Text,
+    },
     /// Written before something outside is changed.
     Intended {
         /// What is about to be done.

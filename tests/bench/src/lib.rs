@@ -32,6 +32,7 @@
 //! | stick: I/O errors, no blocks left, slow | [`medium::Medium::fail_writes`] and its neighbours |
 //! | power cut at an exact write or flush: applied, torn, lost | [`medium::Medium::arm`], [`medium::Cut`] |
 //! | power cut at any other moment | [`qemu::Qemu::kill`], [`qemu::Qemu::kill_switch`] |
+//! | a keyboard, a network adapter, a keyboard in the guise of a key | [`usbredir::gadget::Gadget`] |
 //! | screen: small or large | [`qemu::builder::Builder::screen_size`] |
 //!
 //! A [`stick::Stick`] is an image file that QEMU opens; a [`medium::Medium`] serves such a file to QEMU itself, and is

@@ -5,6 +5,7 @@
 pub mod codec;
 pub mod descriptors;
 pub mod device;
+pub mod gadget;
 pub mod hid_key;
 pub mod port;
 pub mod printer;

@@ -47,6 +47,12 @@ impl Station {
         Self::boot(machine, kernel, stick, log)
     }
 
+    /// The same for a machine whose memory can still be looked at when the guest has switched it off ([`Self::wait_off`]).
+    pub fn start_kept(kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
+        let machine = Qemu::builder().stick(STICK, stick.path()).arg("-no-shutdown");
+        Self::boot(machine, kernel, stick, log)
+    }
+
     fn boot(machine: Builder, kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(at(folder))?;
@@ -95,6 +101,16 @@ impl Station {
     #[must_use]
     pub fn age(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Waits until the guest has switched off a machine that keeps its memory.
+    pub fn wait_off(&mut self) -> Result<()> {
+        let is_off = |event: &serde_json::Value| event["event"] == "SHUTDOWN";
+        let machine = &mut self.machine;
+        Ok(machine
+            .qmp()
+            .wait_event(Duration::from_mins(1), is_off)
+            .map(drop)?)
     }
 
     /// Waits for the machine to switch itself off; returns the stick and all that was printed.

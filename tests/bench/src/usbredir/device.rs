@@ -33,6 +33,9 @@ pub trait Device: Send + Sync {
     /// The device has lost its power.
     fn pulled(&self);
 
+    /// The host has chosen a configuration; 0 is none.
+    fn configured(&self, _configuration: u8) {}
+
     /// Answers a control request that is not a standard one of the device; `None` is a stall.
     fn control(&self, request: &Control) -> Option<Vec<u8>>;
 

@@ -237,7 +237,10 @@ impl Shared {
     fn handle(&self, id: u64, packet: Packet) -> Option<Packet> {
         let (device, descriptors) = self.device()?;
         match packet {
-            Packet::SetConfiguration(configuration) => Some(Packet::ConfigurationStatus(OK, configuration)),
+            Packet::SetConfiguration(configuration) => {
+                device.configured(configuration);
+                Some(Packet::ConfigurationStatus(OK, configuration))
+            }
             Packet::GetConfiguration => Some(Packet::ConfigurationStatus(OK, 1)),
             Packet::SetAltSetting(interface, setting) => {
                 let status = if setting == 0 { OK } else { STALL };

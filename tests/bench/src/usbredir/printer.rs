@@ -89,6 +89,12 @@ impl Printer {
         std::mem::take(&mut self.lock().printed)
     }
 
+    /// Whether the host has sent something that is not taken yet.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
     /// How often the host asked for a soft reset.
     #[must_use]
     pub fn soft_resets(&self) -> u64 {
