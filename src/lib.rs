@@ -9,7 +9,7 @@
 //! | part | modules |
 //! |---|---|
 //! | command line | [`cli`]: arguments to typed requests, errors to text and exit codes |
-//! | station, whole | [`appliance`]: process 1, its self-test; [`ceremony`]: the state machine and its driver |
+//! | station, whole | [`appliance`]: process 1, its self-test, what it lets in at its USB ports; [`ceremony`]: the state machine and its driver |
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
 //! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |

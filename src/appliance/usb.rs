@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::airgap::Check;
 use super::usb_policy::{Description, Looked, Part, Place, Refusal, Verdict, judge, judge_looked_at};
-use crate::console::{Console, ConsoleError, RefusedDevice, view::View};
+use crate::console::view::{Instruction, Tone, View};
+use crate::console::{Console, ConsoleError, RefusedDevice};
 use crate::key::device::{is_fido, read_bounded, read_text};
 use crate::secret::Secret;
 
@@ -48,6 +49,8 @@ pub enum Decision {
     Keyboard,
     /// Something was refused.
     Refused(Refusal),
+    /// What was refused has been taken out.
+    TakenOut,
 }
 
 /// A device that is plugged in.
@@ -106,8 +109,15 @@ impl Guard {
         let names = self.names();
         self.close(&names);
         let devices: Vec<&String> = names.iter().filter(|n| !n.starts_with("usb")).collect();
+        let is_gone = |(name, known): (&String, &Known)| {
+            (known.state == State::Refused && !names.contains(name)).then(|| News {
+                device: String::new(),
+                port: name.clone(),
+                decision: Decision::TakenOut,
+            })
+        };
+        let mut news: Vec<News> = self.known.iter().filter_map(is_gone).collect();
         self.known.retain(|name, _| names.contains(name));
-        let mut news = Vec::new();
         for name in devices {
             let Some(devnum) = read_text(&self.path(name).join("devnum")) else {
                 continue;
@@ -323,6 +333,8 @@ pub struct GuardedConsole<'a> {
     inner: &'a mut dyn Console,
     guard: Guard,
     refused: Vec<RefusedDevice>,
+    /// What the ceremony wants to be seen.
+    view: View,
 }
 
 impl<'a> GuardedConsole<'a> {
@@ -333,6 +345,7 @@ impl<'a> GuardedConsole<'a> {
             inner,
             guard,
             refused: Vec::new(),
+            view: View::default(),
         }
     }
 
@@ -353,15 +366,39 @@ impl<'a> GuardedConsole<'a> {
                         "!! Refused: {device} on port {port}; {why}.\n   {}",
                         why.hint()
                     ))?;
+                    self.alarm(&device, why)?;
                     self.refused.push(RefusedDevice {
                         device,
                         port,
                         reason: why.to_string(),
                     });
                 }
+                Decision::TakenOut if self.has_view() => self.inner.show(&self.view)?,
+                Decision::TakenOut => {}
             }
         }
         Ok(())
+    }
+}
+
+impl GuardedConsole<'_> {
+    /// Shows in large letters, in place of what the ceremony says, what has to be taken out.
+    fn alarm(&mut self, device: &str, why: Refusal) -> Result<(), ConsoleError> {
+        if !self.has_view() {
+            // A console without a view makes the line just told its largest text.
+            return Ok(());
+        }
+        let mut view = self.view.clone();
+        view.instruction = Instruction {
+            tone: Tone::Trouble,
+            sentence: format!("Refused: {device}"),
+            detail: format!("Why: {why}. {}", why.hint()),
+        };
+        self.inner.show(&view)
+    }
+
+    fn has_view(&self) -> bool {
+        !self.view.instruction.sentence.is_empty()
     }
 }
 
@@ -402,6 +439,7 @@ impl Console for GuardedConsole<'_> {
     }
 
     fn show(&mut self, view: &View) -> Result<(), ConsoleError> {
+        self.view.clone_from(view);
         self.inner.show(view)
     }
 

@@ -96,7 +96,7 @@ fn refused(news: &[News]) -> Vec<(&str, Refusal)> {
     news.iter()
         .filter_map(|n| match n.decision {
             Decision::Refused(why) => Some((n.port.as_str(), why)),
-            Decision::Keyboard => None,
+            Decision::Keyboard | Decision::TakenOut => None,
         })
         .collect()
 }
@@ -170,7 +170,8 @@ fn what_is_not_needed_stays_out_and_is_told_once() {
     }
     assert_eq!(guard.look(), []);
     tree.pull("1-2");
-    assert_eq!(guard.look(), []);
+    let news = guard.look();
+    assert_eq!((news.len(), news[0].decision), (1, Decision::TakenOut));
     tree.plug("1-2", 6, &[ETHERNET], &[]);
     assert_eq!(guard.look().len(), 1);
 }
@@ -319,5 +320,28 @@ fn the_console_tells_what_was_refused_and_hands_it_over_for_the_transcript() {
             "!! Refused: Thing on port 1-2; no ceremony needs a network adapter or modem.\n   Take it out."
         ),
         "{text}"
+    );
+}
+
+#[test]
+fn what_is_refused_is_seen_until_it_is_taken_out() {
+    let tree = Tree::new();
+    tree.built_in_keyboard();
+    let mut script = ScriptConsole::new();
+    let mut console = GuardedConsole::new(&mut script, tree.guard());
+    let mut view = View::default();
+    view.instruction.sentence = "Put in the key.".into();
+    console.show(&view).unwrap();
+    tree.plug("1-2", 3, &[ETHERNET], &[]);
+    console.look().unwrap();
+    tree.pull("1-2");
+    console.look().unwrap();
+    let seen = script.record().iter().filter_map(|shown| match shown {
+        Shown::View(view) => Some(view.instruction.sentence.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        ["Put in the key.", "Refused: Thing", "Put in the key."]
     );
 }

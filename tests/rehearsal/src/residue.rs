@@ -72,6 +72,15 @@ impl Traces {
                 patterns.extend(pieces.map(|piece| (name, piece.to_vec())));
             }
         }
+        Self::build(patterns)
+    }
+
+    /// Plain texts, each with its name: what a dump must hold if it is one.
+    pub fn of_texts(texts: &[(&'static str, &[u8])]) -> Result<Self> {
+        Self::build(texts.iter().map(|(name, text)| (*name, text.to_vec())).collect())
+    }
+
+    fn build(patterns: Vec<(&'static str, Vec<u8>)>) -> Result<Self> {
         let (names, texts): (Vec<_>, Vec<_>) = patterns.into_iter().unzip();
         let longest = texts.iter().map(Vec::len).max().unwrap_or(1);
         let automaton = AhoCorasick::new(&texts).map_err(|e| Error::Wrong(e.to_string()))?;
