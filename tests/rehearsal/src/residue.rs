@@ -57,7 +57,7 @@ impl Traces {
                 patterns.push(("groups", pair.join(gap).into_bytes()));
             }
         }
-        let number = u64::from_str_radix(&pin[..16], 10).map_err(|e| Error::Wrong(e.to_string()))?;
+        let number: u64 = pin[..16].parse().map_err(|_| Error::Wrong("no number".into()))?;
         patterns.push(("number", number.to_le_bytes().to_vec()));
         let foreign: Vec<u8> = documents(others)
             .into_iter()

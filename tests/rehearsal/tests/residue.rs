@@ -70,7 +70,7 @@ fn a_sealed_pin_is_nowhere_in_memory_and_none_outlives_the_power_off() {
     officer.see("Touch the key now").unwrap();
     assert!(key.wait_touch_awaited(Duration::from_secs(20)));
     key.touch();
-    let end = std::time::Instant::now() + Duration::from_secs(60);
+    let end = std::time::Instant::now() + Duration::from_mins(1);
     while !printer.has_waiting() {
         assert!(std::time::Instant::now() < end, "nothing is sent to the printer");
         std::thread::sleep(Duration::from_millis(50));
@@ -91,8 +91,8 @@ fn a_sealed_pin_is_nowhere_in_memory_and_none_outlives_the_power_off() {
     station.wait_off().unwrap();
     station.machine().save_memory(&file("off")).unwrap();
 
-    let printed = printer.printed();
-    let others = &printed[slip.len()..];
+    let all = printer.printed();
+    let others = &all[slip.len()..];
     assert_eq!(documents(&slip).len(), 1);
     let traces = Traces::of(&pin, &slip, others).unwrap();
     // What the search finds where there is something: on the paper, and in memory while it is printed.

@@ -22,7 +22,7 @@ use rehearsal::screen::Screen;
 use rehearsal::station::{self, Station};
 
 /// Time for the station to see what was plugged in, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn image(name: &str) -> PathBuf {
     let folder =
@@ -102,8 +102,8 @@ fn what_no_ceremony_needs_is_refused_and_on_the_record_and_the_rest_works() {
     assert!(disguised.was_configured(), "it could not be known before");
 
     // The twins: the printer has been let in, and a key without a keyboard is.
-    let plain = key();
-    officer.prepare(&plain, 0).unwrap();
+    let ordinary = key();
+    officer.prepare(&ordinary, 0).unwrap();
     officer.close().unwrap();
     let evidence = Evidence::collect(station, &ceremony, folder.path()).unwrap();
     evidence
