@@ -1,232 +1,100 @@
-//! Process 1 of the image: mounts, self-test, stick and printer, one ceremony, power off.
+//! Process 1 of the image and the session that it supervises: mounts, self-test, one ceremony, power off.
 //!
-//! It never returns and never starts a shell: whatever fails is shown, and the officer decides between
-//! trying again and switching off.
+//! Process 1 ([`run`]) touches no device and no secret. It mounts, starts this program again as its child ([`session`]),
+//! waits for it ([`supervisor`]), and switches the machine off. When the child crashes, process 1 says so ([`crash`]),
+//! puts terminal and mount right, and starts it again if the officer wants that: the ceremony goes on as after a power
+//! cut. There is no shell and no restart without a person, and memory with a PIN in it goes back to the kernel, which
+//! wipes it, when the child ends: before the power does.
 
 pub mod airgap;
+pub mod check;
+pub mod clock;
+pub mod crash;
+pub mod firmware;
+mod holding;
+pub mod kernel;
+mod observed;
+pub mod self_test;
+pub mod session;
 pub mod setup;
+pub mod supervisor;
+mod terminal;
 pub mod usb;
 pub mod usb_policy;
 
 use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::process::{Command, ExitCode};
 
-use time::OffsetDateTime;
+pub use holding::{hold, waits_for_second_pass};
 
-use crate::ceremony::driver::{Finished, Ports, Press, Ready};
-use crate::ceremony::{self, Ending};
-use crate::console::screen;
-use crate::console::{Console, ConsoleError};
-use crate::key::{KeyClient, SysRoot};
-use crate::manifest::seal;
-use crate::media::{MediaError, Stick, mount};
-use crate::paper::Document;
-use crate::plan::Plan;
-use crate::printer::discovery::Roots;
-use crate::printer::{self, Prepared, PrintError};
-use crate::secret::Pin;
-use crate::transcript::{Entry, Text, hex};
-use crate::worker::Launcher;
+use crash::{End, Notes};
+use supervisor::Site;
+use terminal::Terminal;
+
+use crate::console::Console;
+use crate::console::line::LineConsole;
 
 /// Where the officer's stick is mounted.
 const STICK: &str = "/run/stick";
-/// Longest time a printer may take for one document.
-const PRINT_DEADLINE: Duration = Duration::from_mins(3);
 
 /// Runs as process 1 until the machine is switched off.
 #[must_use]
 pub fn run() -> ExitCode {
+    crash::install_hook();
     let problems = setup::mount_all();
-    let guard = usb::Guard::start();
+    // From here on nothing is let in that a session did not look at.
+    usb::close_ports();
     setup::harden();
-    let Ok(mut console) = screen::console() else {
-        setup::power_off();
+    let mut image = Image {
+        problems,
+        is_again: false,
+        terminal: Terminal::found(),
     };
-    let mut console = usb::GuardedConsole::new(console.as_mut(), guard);
-    let result = session(&mut console, &problems);
-    if let Err(error) = result {
-        let _ = console.tell(&format!("!! {error}"));
-    }
-    let _ = console.tell("\nSwitching off.");
+    supervisor::supervise(&mut image);
+    setup::unmount_all(Path::new(STICK));
     setup::power_off();
 }
 
-/// From the first screen to the end of the ceremony.
-fn session(console: &mut dyn Console, problems: &[String]) -> Result<(), ConsoleError> {
-    console.tell(&format!(
-        "\nGlasskey station {} - prepares security keys for emergency-access accounts, without a network.",
-        env!("CARGO_PKG_VERSION")
-    ))?;
-    for problem in problems {
-        console.tell(&format!("!! {problem}"))?;
+/// The running image, around the program that holds the ceremony.
+struct Image {
+    /// What could not be mounted, as sentences.
+    problems: Vec<String>,
+    /// Whether a session was started before.
+    is_again: bool,
+    terminal: Terminal,
+}
+
+impl Site for Image {
+    fn command(&mut self) -> Command {
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .args(["station", "session"])
+            .args(self.is_again.then_some("--again"))
+            .args(&self.problems)
+            .env_clear();
+        self.is_again = true;
+        command
     }
-    let checks = self_test(console)?;
-    if checks
-        .iter()
-        .any(|check| matches!(check, Entry::SelfTest { passed: false, .. }))
-    {
-        console.tell("!! The self-test failed: no ceremony is held on this machine.\n   Note the failed line, and do not use this image before the reason is known.")?;
-        console.ask("?? Press Enter to switch off.")?;
-        console.wait_line()?;
-        return Ok(());
+
+    fn tidy(&mut self) {
+        self.terminal.restore();
+        setup::unmount_all(Path::new(STICK));
     }
-    loop {
-        match ceremony(console, checks.clone()) {
-            Ok(()) => break,
-            Err(problem) => {
-                console.tell(&format!("!! {problem}"))?;
-                console.ask("?? Press Enter to try again, or type off to switch off:")?;
-                if console.wait_line()?.eq_ignore_ascii_case("off") {
-                    return Ok(());
-                }
-            }
-        }
-    }
-    console.ask("?? Take out the stick when the machine is off. Press Enter to switch off.")?;
-    console.wait_line()?;
-    Ok(())
-}
 
-fn self_test(console: &mut dyn Console) -> Result<Vec<Entry>, ConsoleError> {
-    let mut entries = Vec::new();
-    console.tell("Self-test:")?;
-    for check in airgap::checks().into_iter().chain([usb::check()]) {
-        let mark = if check.passed { "ok " } else { "FAILED" };
-        console.tell(&format!("   {mark} {}: {}", check.name, check.found))?;
-        entries.push(Entry::SelfTest {
-            check: Text::new(check.name),
-            passed: check.passed,
-            found: Text::new(&check.found),
-        });
-    }
-    Ok(entries)
-}
-
-/// Finds stick, plan and printer, then holds the ceremony; the error is a paragraph for the officer.
-fn ceremony(console: &mut dyn Console, checks: Vec<Entry>) -> Result<(), String> {
-    let stick = find_stick(console)?.map_err(|e| format!("{e}\n   {}", e.hint()))?;
-    let mut stick = Stick::mounted(stick);
-    hold(console, checks, &mut stick, &Launcher::current())
-}
-
-/// USB sticks take a moment to appear after power-on, and it is the console that lets them in.
-fn find_stick(console: &mut dyn Console) -> Result<Result<mount::Mounted, MediaError>, String> {
-    let mut tries = 0;
-    loop {
-        match mount::find(Path::new(STICK)) {
-            Err(MediaError::NoStick) if tries < 20 => {
-                tries += 1;
-                console
-                    .poll(Duration::from_millis(250))
-                    .map_err(|e| e.to_string())?;
-            }
-            other => return Ok(other),
-        }
-    }
-}
-
-/// Reads the plan, shows it, and holds the ceremony on a stick that is ready.
-pub fn hold(
-    console: &mut dyn Console,
-    checks: Vec<Entry>,
-    stick: &mut Stick,
-    launcher: &Launcher,
-) -> Result<(), String> {
-    let text = stick.read_plan().map_err(|e| format!("{e}\n   {}", e.hint()))?;
-    let checked = Plan::read(&text).map_err(|e| {
-        format!("The plan cannot be used: {e}.\n   Mend it on another machine. Nothing has been done.")
-    })?;
-    let plan = checked.plan;
-    let plan_sha256 = sha256(&text);
-    let roots = Roots::default();
-    let found = roots
-        .only_printer()
-        .and_then(|p| p.usable_language().map(|l| (p.describe(), l)));
-    let (printer, language) = found.map_err(|e| format!("{e}\n   {}", e.hint()))?;
-    let say = |e: ConsoleError| e.to_string();
-    console
-        .tell(&format!(
-            "Plan: {} ({} keys{})\nPrinter: {printer}, {}",
-            plan.title,
-            plan.keys.len(),
-            if plan.rehearsal { ", REHEARSAL" } else { "" },
-            language.name(),
-        ))
-        .map_err(say)?;
-    for warning in checked.warnings {
-        let line = format!("!  Line {} of the plan: {}", warning.line, warning.text);
-        console.tell(&line).map_err(say)?;
-    }
-    let keys = KeyClient::new(launcher.clone(), SysRoot::default());
-    let mut press = UsbPress {
-        launcher: launcher.clone(),
-        roots,
-    };
-    let sealer = |jws: &_, recipients: &[String]| seal::seal_in_child(launcher, jws, recipients);
-    let ports = Ports {
-        keys: &keys,
-        press: &mut press,
-        console,
-        seal: &sealer,
-        launcher,
-        now: &OffsetDateTime::now_utc,
-    };
-    let finished = ceremony::run(&plan, &plan_sha256, checks, stick, ports).map_err(|e| e.to_string())?;
-    console.tell(&words(&finished)).map_err(say)
-}
-
-/// Whether the stick holds a ceremony by this plan whose keys wait for their second pass.
-pub fn waits_for_second_pass(stick: &Stick, plan: &str) -> Result<bool, String> {
-    ceremony::waits_for_second_pass(stick, &sha256(plan)).map_err(|e| e.to_string())
-}
-
-fn sha256(text: &str) -> String {
-    hex(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref())
-}
-
-/// How a ceremony was left.
-fn words(finished: &Finished) -> String {
-    match finished.ending {
-        Ending::Finished => format!(
-            "*** Ceremony {} is finished: {} keys prepared. What it leaves is on the stick and was read back.",
-            finished.ceremony, finished.prepared
-        ),
-        Ending::Paused => format!(
-            "*** Ceremony {} is paused: {} keys prepared so far.",
-            finished.ceremony, finished.prepared
-        ),
-    }
-}
-
-/// The one printer on USB, looked for anew for every document: its node can change.
-struct UsbPress {
-    launcher: Launcher,
-    roots: Roots,
-}
-
-impl Press for UsbPress {
-    fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError> {
-        let printer = self.roots.only_printer()?;
-        Ok(Box::new(ReadyPage {
-            prepared: printer::prepare(&self.launcher, &printer, document, pin)?,
-            roots: self.roots.clone(),
-        }))
-    }
-}
-
-/// A page in its process; the printer is looked for when its turn comes.
-struct ReadyPage {
-    prepared: Prepared,
-    roots: Roots,
-}
-
-impl Ready for ReadyPage {
-    fn print(self: Box<Self>) -> Result<(), PrintError> {
-        let printer = self.roots.only_printer()?;
-        let never = std::sync::atomic::AtomicBool::new(false);
-        self.prepared
-            .print(&printer, PRINT_DEADLINE, &never, &mut |_| {})
-            .map(drop)
+    fn crashed(&mut self, end: &End, notes: &Notes, may_go_on: bool) -> bool {
+        // Plain lines: whatever went wrong may have gone wrong on the full screen.
+        let Ok(mut console) = LineConsole::standard() else {
+            return false;
+        };
+        let question = if may_go_on {
+            "?? Press Enter to start it again, or type off to switch off:"
+        } else {
+            "?? Press Enter to switch off:"
+        };
+        let answer = console
+            .tell(&crash::words(end, notes, may_go_on))
+            .and_then(|()| console.ask(question))
+            .and_then(|()| console.wait_line());
+        answer.is_ok_and(|line| may_go_on && !line.eq_ignore_ascii_case("off"))
     }
 }

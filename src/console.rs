@@ -12,6 +12,7 @@ pub mod view;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::transcript::Entry;
 use view::View;
 
 /// The console broke: its input ended or cannot be read.
@@ -31,17 +32,6 @@ pub enum ConsoleError {
         /// Part of the question that comes next in the script; empty at its end.
         expected: String,
     },
-}
-
-/// A USB device that the station did not let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedDevice {
-    /// What it calls itself.
-    pub device: String,
-    /// Where it was plugged in.
-    pub port: String,
-    /// Why, as a clause.
-    pub reason: String,
 }
 
 /// A screen and a keyboard, or what stands for them.
@@ -69,8 +59,8 @@ pub trait Console {
         Ok(())
     }
 
-    /// The USB devices that were refused since this was asked last, for the transcript.
-    fn refused_devices(&mut self) -> Vec<RefusedDevice> {
+    /// Takes what was done at the console beside the ceremony and belongs into its transcript.
+    fn take_notes(&mut self) -> Vec<Entry> {
         Vec::new()
     }
 

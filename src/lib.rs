@@ -9,14 +9,14 @@
 //! | part | modules |
 //! |---|---|
 //! | command line | [`cli`]: arguments to typed requests, errors to text and exit codes |
-//! | station, whole | [`appliance`]: process 1, its self-test, what it lets in at its USB ports; [`ceremony`]: the state machine and its driver |
+//! | station, whole | [`appliance`]: process 1, the session that it supervises, its self-test, what it lets in at its USB ports; [`ceremony`]: the state machine and its driver |
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
 //! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |
 //! | core | [`id`]: newtypes for all that is printed or typed; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
 //!
-//! A ceremony goes through them like this: `appliance` mounts the stick through `media` and has `plan` read what is to
-//! be done. `ceremony::state` says what comes next and knows no device; `ceremony::driver` does it through `key`,
+//! A ceremony goes through them like this: process 1 (`appliance`) starts the session as its child, which mounts the
+//! stick through `media` and has `plan` read what is to be done. `ceremony::state` says what comes next and knows no device; `ceremony::driver` does it through `key`,
 //! `printer` and `console` and writes each act to the `transcript` before and after. A PIN comes from `pin`, goes to
 //! paper through a child process of `worker`, then to the key, and into the `manifest`, which leaves the machine
 //! signed and encrypted. `registration` opens it there and registers each key through `graph`.

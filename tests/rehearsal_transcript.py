@@ -13,7 +13,7 @@ from pathlib import Path
 EVENTS = {
     "started", "self-test", "planned", "present", "answered", "intended", "done", "failed", "key-identified",
     "slip-voided", "key-rejected", "key-prepared", "exception", "paused", "resumed", "sealing-started", "key-sealed",
-    "manifest-written", "ended",
+    "manifest-written", "ended", "clock-set",
 }
 # What another start of the station begins with.
 STARTS = {"started", "resumed", "sealing-started"}

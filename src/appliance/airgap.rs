@@ -5,31 +5,23 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
+use super::check::{Check, OTHER_IMAGE};
+
 /// Address families of Linux 6.12: 0 to 45 (linux/socket.h, AF_MAX is 46).
 const FAMILIES: std::ops::Range<u16> = 0..46;
 
-/// Result of one check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What was checked.
-    pub name: &'static str,
-    /// Whether it held.
-    pub passed: bool,
-    /// What was found.
-    pub found: String,
-}
-
-/// Runs every check.
+/// Whether there is any way to a network, to more kernel code or to raw memory; `root` is `/` on the image.
 #[must_use]
-pub fn checks() -> Vec<Check> {
+pub fn checks(root: &Path) -> Vec<Check> {
     vec![
         sockets(),
-        absent("network interfaces", &["/sys/class/net", "/proc/net"]),
+        absent(root, "network interfaces", &["sys/class/net", "proc/net"]),
         absent(
+            root,
             "kernel modules",
-            &["/proc/modules", "/sys/module/kernel/parameters/module_blacklist"],
+            &["proc/modules", "sys/module/kernel/parameters/module_blacklist"],
         ),
-        absent("raw memory access", &["/dev/mem", "/dev/port", "/proc/kcore"]),
+        absent(root, "raw memory access", &["dev/mem", "dev/port", "proc/kcore"]),
     ]
 }
 
@@ -54,11 +46,7 @@ fn sockets() -> Check {
             open[0]
         )
     };
-    Check {
-        name: "no sockets",
-        passed: open.is_empty(),
-        found,
-    }
+    Check::new("no sockets", open.is_empty(), found, OTHER_IMAGE)
 }
 
 /// Asks for a socket; `None` when one was given.
@@ -69,18 +57,19 @@ fn refusal(family: u16) -> Option<Errno> {
         .or_else(|| rustix::net::socket(AddressFamily::from_raw(family), SocketType::STREAM, None).err())
 }
 
-fn absent(name: &'static str, paths: &[&str]) -> Check {
-    let there: Vec<&str> = paths.iter().copied().filter(|p| Path::new(p).exists()).collect();
+/// None of these may be there.
+fn absent(root: &Path, name: &'static str, paths: &[&str]) -> Check {
+    let there: Vec<String> = paths
+        .iter()
+        .filter(|path| root.join(path).exists())
+        .map(|path| format!("/{path}"))
+        .collect();
     let found = if there.is_empty() {
         "none".to_owned()
     } else {
         there.join(", ")
     };
-    Check {
-        name,
-        passed: there.is_empty(),
-        found,
-    }
+    Check::new(name, there.is_empty(), found, OTHER_IMAGE)
 }
 
 #[cfg(test)]
@@ -92,6 +81,25 @@ mod tests {
         // The control of what the image shows: here sockets exist, and the check must say so.
         let check = sockets();
         assert!(!check.passed, "{check:?}");
-        assert!(!absent("x", &["/proc"]).passed && absent("x", &["/no/such/path"]).passed);
+    }
+
+    #[test]
+    fn each_way_in_is_noticed_and_nothing_is_found_where_there_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = checks(root.path());
+        assert!(paths[1..].iter().all(|check| check.passed), "{paths:?}");
+        for (place, path) in [
+            (1, "sys/class/net"),
+            (1, "proc/net"),
+            (2, "proc/modules"),
+            (3, "dev/mem"),
+            (3, "dev/port"),
+            (3, "proc/kcore"),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(root.path().join(path)).unwrap();
+            let check = &checks(root.path())[place];
+            assert!(!check.passed && check.found == format!("/{path}"), "{check:?}");
+        }
     }
 }

@@ -2,21 +2,35 @@
 
 use std::ffi::CStr;
 use std::fs;
+use std::path::Path;
 
-use rustix::mount::{MountFlags, mount};
+use rustix::io::Errno;
+use rustix::mm::MlockAllFlags;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit};
 use rustix::system::{RebootCommand, reboot};
+
+/// Mounts that one path can carry at most; more would be a loop.
+const LAYERS: usize = 8;
 
 /// Mounts the kernel's file systems; returns what failed, as sentences.
 #[must_use]
 pub fn mount_all() -> Vec<String> {
     let safe = MountFlags::NOSUID | MountFlags::NOEXEC;
     // Devices have to work in /dev: everywhere else they must not.
-    let table: [(&str, &str, MountFlags, &CStr); 4] = [
+    let inert = safe | MountFlags::NODEV;
+    let table: [(&str, &str, MountFlags, &CStr); 5] = [
         ("devtmpfs", "/dev", safe, c"mode=0755"),
-        ("proc", "/proc", safe | MountFlags::NODEV, c""),
-        ("sysfs", "/sys", safe | MountFlags::NODEV, c""),
-        ("tmpfs", "/run", safe | MountFlags::NODEV, c"mode=0700,size=16m"),
+        ("proc", "/proc", inert, c""),
+        ("sysfs", "/sys", inert, c""),
+        ("tmpfs", "/run", inert, c"mode=0700,size=16m"),
+        // The self-test reads the kernel's lockdown here.
+        (
+            "securityfs",
+            "/sys/kernel/security",
+            inert | MountFlags::RDONLY,
+            c"",
+        ),
     ];
     let mut problems = Vec::new();
     for (kind, target, flags, options) in table {
@@ -25,25 +39,48 @@ pub fn mount_all() -> Vec<String> {
             problems.push(format!("{target} could not be mounted: {error}."));
         }
     }
+    // Only firmware that is UEFI has variables; the self-test says so where it is not.
+    let variables = "/sys/firmware/efi/efivars";
+    let _ = mount("efivarfs", variables, "efivarfs", inert | MountFlags::RDONLY, c"");
     problems
 }
 
-/// No core dumps, no tracing, nothing paged out.
+/// For this process and all that come from it: no core dumps, no tracing, as much locked memory as they need.
 pub fn harden() {
-    let _ = rustix::process::setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    );
+    let limit = |resource, value| {
+        let both = Rlimit {
+            current: value,
+            maximum: value,
+        };
+        let _ = rustix::process::setrlimit(resource, both);
+    };
+    limit(Resource::Core, Some(0));
+    limit(Resource::Memlock, None);
     // Yama starts at 0 and has no option for its start value; 3 cannot be taken back.
     let _ = fs::write("/proc/sys/kernel/yama/ptrace_scope", "3");
-    // Ctrl-Alt-Del goes to this process, which ignores it, instead of restarting the machine in the middle of a key.
-    let _ = fs::write("/proc/sys/kernel/ctrl-alt-del", "0");
     // What the kernel says of each refused device is for nobody to read between the lines of a ceremony.
     let _ = fs::write("/proc/sys/kernel/printk", "3");
-    crate::worker::child::lock_memory();
+    // Three keys pressed by accident must not end a ceremony: the kernel would restart the machine at once.
+    let _ = reboot(RebootCommand::CadOff);
+    let _ = lock_memory();
+}
+
+/// Keeps every page of this process in memory, those to come as well. A lock is not inherited.
+pub fn lock_memory() -> Result<(), Errno> {
+    rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE)
+}
+
+/// Writes out and takes away whatever is mounted at `path`, so that it can be mounted afresh.
+pub fn unmount_all(path: &Path) {
+    rustix::fs::sync();
+    for _ in 0..LAYERS {
+        match unmount(path, UnmountFlags::empty()) {
+            Ok(()) => {}
+            // A process that hangs in the kernel can hold a file; the name is free all the same.
+            Err(Errno::BUSY) if unmount(path, UnmountFlags::DETACH).is_ok() => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Switches the machine off.

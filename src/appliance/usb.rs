@@ -7,15 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::airgap::Check;
-use super::usb_policy::{Description, Looked, Part, Place, Refusal, Verdict, judge, judge_looked_at};
+use super::check::{Check, OTHER_IMAGE};
+use super::usb_policy::{
+    Description, Looked, Part, Place, Refusal, Verdict, judge, judge_looked_at, keyboards,
+};
 use crate::console::view::{Instruction, Tone, View};
-use crate::console::{Console, ConsoleError, RefusedDevice};
+use crate::console::{Console, ConsoleError};
 use crate::key::device::{is_fido, read_bounded, read_text};
 use crate::secret::Secret;
+use crate::transcript::{Entry, Text};
 
 /// So long, or until somebody has typed, every keyboard is one that was there at the start: ports take seconds to report
 /// their devices.
@@ -80,10 +83,35 @@ impl Guard {
     /// Has the kernel let nothing in from now on, on the machine itself.
     #[must_use]
     pub fn start() -> Self {
-        Self::at("/sys".into(), START, || {
-            std::thread::sleep(TYPED);
-            let _ = rustix::termios::tcflush(rustix::stdio::stdin(), rustix::termios::QueueSelector::IFlush);
-        })
+        Self::at("/sys".into(), START, forget_typed)
+    }
+
+    /// Goes on after a session that crashed: its keyboards stay, and no other one is let in beside them.
+    #[must_use]
+    pub fn start_again() -> Self {
+        let mut guard = Self::at("/sys".into(), Duration::ZERO, forget_typed);
+        guard.keep_keyboards();
+        guard
+    }
+
+    /// Takes over the keyboards that are let in; everything else is decided about anew.
+    fn keep_keyboards(&mut self) {
+        for name in self.names().into_iter().filter(|name| !name.starts_with("usb")) {
+            let bytes =
+                read_bounded(&self.path(&name).join("descriptors"), MAX_DESCRIPTORS).unwrap_or_default();
+            let Some(devnum) = read_text(&self.path(&name).join("devnum")) else {
+                continue;
+            };
+            let is_let_in = |place| {
+                read_text(&self.path(&interface(&name, place)).join("authorized")).as_deref() == Some("1")
+            };
+            let is_keyboard = Description::read(&bytes)
+                .is_ok_and(|device| keyboards(&device).iter().any(|(place, _)| is_let_in(*place)));
+            if is_keyboard {
+                let state = State::Admitted { is_keyboard };
+                self.known.insert(name, Known { devnum, state });
+            }
+        }
     }
 
     /// The same for a sysfs at `sys`; for `start`, keyboards are let in whatever their number.
@@ -286,20 +314,27 @@ impl Guard {
     }
 }
 
+/// Throws away what was typed and not read yet.
+fn forget_typed() {
+    std::thread::sleep(TYPED);
+    let _ = rustix::termios::tcflush(rustix::stdio::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
 /// Name of an interface in sysfs.
 fn interface(device: &str, place: Place) -> String {
     format!("{device}:{}.{}", place.configuration, place.interface)
 }
 
-/// The line of the self-test about USB: no root hub lets anything in by itself.
-#[must_use]
-pub fn check() -> Check {
-    check_at("/sys".into())
+/// Has the kernel let nothing in from now on; a [`Guard`] decides later.
+pub fn close_ports() {
+    drop(Guard::start());
 }
 
-fn check_at(sys: PathBuf) -> Check {
+/// The line of the self-test about USB: no root hub lets anything in by itself; `root` is `/` on the image.
+#[must_use]
+pub fn check(root: &Path) -> Check {
     let guard = Guard {
-        sys,
+        sys: root.join("sys"),
         start_ends: Instant::now(),
         closed: BTreeSet::new(),
         known: BTreeMap::new(),
@@ -321,18 +356,19 @@ fn check_at(sys: PathBuf) -> Check {
         (false, None) => format!("{} controllers let nothing in by themselves", hubs.len()),
         (false, Some(hub)) => format!("{hub} lets devices in by itself"),
     };
-    Check {
-        name: "USB policy",
-        passed: !hubs.is_empty() && open.is_empty(),
+    Check::new(
+        "USB policy",
+        !hubs.is_empty() && open.is_empty(),
         found,
-    }
+        OTHER_IMAGE,
+    )
 }
 
 /// A console that keeps the USB ports while it waits, and tells what it refused.
 pub struct GuardedConsole<'a> {
     inner: &'a mut dyn Console,
     guard: Guard,
-    refused: Vec<RefusedDevice>,
+    refused: Vec<Entry>,
     /// What the ceremony wants to be seen.
     view: View,
 }
@@ -367,10 +403,10 @@ impl<'a> GuardedConsole<'a> {
                         why.hint()
                     ))?;
                     self.alarm(&device, why)?;
-                    self.refused.push(RefusedDevice {
-                        device,
-                        port,
-                        reason: why.to_string(),
+                    self.refused.push(Entry::UsbRefused {
+                        device: Text::new(&device),
+                        port: Text::new(&port),
+                        reason: Text::new(&why.to_string()),
                     });
                 }
                 Decision::TakenOut if self.has_view() => self.inner.show(&self.view)?,
@@ -443,8 +479,10 @@ impl Console for GuardedConsole<'_> {
         self.inner.show(view)
     }
 
-    fn refused_devices(&mut self) -> Vec<RefusedDevice> {
-        std::mem::take(&mut self.refused)
+    fn take_notes(&mut self) -> Vec<Entry> {
+        let mut notes = std::mem::take(&mut self.refused);
+        notes.extend(self.inner.take_notes());
+        notes
     }
 }
 

@@ -273,6 +273,15 @@ pub fn judge(device: &Description, keyboard_wanted: bool) -> Verdict {
     Verdict::Admit(parts)
 }
 
+/// The interfaces of a device that are keyboards.
+#[must_use]
+pub fn keyboards(device: &Description) -> Vec<(Place, Part)> {
+    let keyboards = device
+        .first_settings()
+        .filter(|i| Part::of(device.class, **i) == Some(Part::Keyboard));
+    keyboards.map(|i| (i.place, Part::Keyboard)).collect()
+}
+
 /// What the kernel found in an interface that may be a security key, once a driver had read its report descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looked {
@@ -285,11 +294,7 @@ pub struct Looked {
 /// Judges a device again when its interfaces that may be security keys have been looked at.
 #[must_use]
 pub fn judge_looked_at(device: &Description, looked: &[Looked], keyboard_wanted: bool) -> Verdict {
-    let keyboards: Vec<(Place, Part)> = device
-        .first_settings()
-        .filter(|i| Part::of(device.class, **i) == Some(Part::Keyboard))
-        .map(|i| (i.place, Part::Keyboard))
-        .collect();
+    let keyboards = keyboards(device);
     let is_key = looked.iter().any(|l| l.is_fido);
     let types = looked.iter().any(|l| l.is_input);
     let others = looked.iter().any(|l| !l.is_fido);

@@ -128,7 +128,12 @@ struct Watch {
 
 impl Watch {
     fn see(&mut self, line: &ReadLine, stage: Stage) {
-        if self.last.is_some_and(|last| last > line.time) {
+        if let Entry::ClockSet { was, to } = &line.entry {
+            self.remarks.push(format!(
+                "Line {}: the officer set the station's clock from {was} to {to}.",
+                line.number
+            ));
+        } else if self.last.is_some_and(|last| last > line.time) {
             self.remarks.push(format!(
                 "Line {} is dated before the line above it: the station's clock was set back.",
                 line.number

@@ -172,14 +172,15 @@ impl Driver<'_> {
                     }
                 }
             }
-            self.record_refused_devices()?;
             let now = self.look()?;
             if seen != now {
                 seen.clone_from(&now);
                 queue.extend(ceremony.handle(Event::KeysSeen(now)));
                 continue;
             }
-            if let Some(line) = self.ports.console.poll(LOOK)?
+            let line = self.ports.console.poll(LOOK)?;
+            self.record_notes()?;
+            if let Some(line) = line
                 && let Some(event) = self.read_line(&line)?
             {
                 queue.extend(ceremony.handle(event));
@@ -240,15 +241,11 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Writes down what the USB policy did not let in; after the last line, what comes is told and no more.
-    fn record_refused_devices(&mut self) -> Result<(), ConsoleError> {
-        for refused in self.ports.console.refused_devices() {
+    /// Writes down what was done at the console beside the ceremony; after the last line, what comes is told and no more.
+    fn record_notes(&mut self) -> Result<(), ConsoleError> {
+        for note in self.ports.console.take_notes() {
             if !self.exported.end_is_recorded {
-                self.record(Entry::UsbRefused {
-                    device: Text::new(&refused.device),
-                    port: Text::new(&refused.port),
-                    reason: Text::new(&refused.reason),
-                })?;
+                self.record(note)?;
             }
         }
         Ok(())

@@ -44,6 +44,15 @@ pub enum Command {
         #[arg(long)]
         full_screen: bool,
     },
+    /// Holds the session of the image, as the child of process 1 (not for people).
+    #[command(hide = true)]
+    Session {
+        /// After a crash: keyboards that were let in stay, and no other one comes with them.
+        #[arg(long)]
+        again: bool,
+        /// What process 1 could not mount.
+        problems: Vec<String>,
+    },
 }
 
 impl Command {
@@ -51,6 +60,7 @@ impl Command {
         let (folder, full_screen, is_second_pass) = match self {
             Self::Rehearse { stick, full_screen } => (stick, full_screen, false),
             Self::Seal { stick, full_screen } => (stick, full_screen, true),
+            Self::Session { again, problems } => return session(&problems, again),
         };
         let mut stick = Stick::directory(folder);
         let text = match stick.read_plan() {
@@ -95,4 +105,15 @@ impl Command {
             Err(problem) => fail(FAILED, &problem, ""),
         }
     }
+}
+
+fn session(problems: &[String], again: bool) -> ExitCode {
+    if rustix::process::getppid() != Some(rustix::process::Pid::INIT) {
+        return fail(
+            FAILED,
+            "Only process 1 of the image starts this. Nothing has been done.",
+            "Start a rehearsal with `glasskey station rehearse`.",
+        );
+    }
+    appliance::session::run(problems, again)
 }

@@ -48,15 +48,23 @@ const TTY_MAJOR: u32 = 4;
 /// The console on standard input and output: a [`Screen`] on a Linux console, a [`LineConsole`] on everything else
 /// (a serial line, a terminal window, a pipe).
 pub fn console() -> io::Result<Box<dyn Console>> {
-    let input = rustix::fs::fstat(rustix::stdio::stdin())?;
-    let (major, minor) = (rustix::fs::major(input.st_rdev), rustix::fs::minor(input.st_rdev));
-    let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
     let sized = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
-    if is_screen(major, minor, &active) && sized.is_ok_and(|size| size.ws_col > 0 && size.ws_row > 0) {
+    if is_linux_console() && sized.is_ok_and(|size| size.ws_col > 0 && size.ws_row > 0) {
         Ok(Box::new(Screen::open()?))
     } else {
         Ok(Box::new(LineConsole::standard()?))
     }
+}
+
+/// Whether standard input is a Linux console, and no serial line or pipe.
+#[must_use]
+pub fn is_linux_console() -> bool {
+    let Ok(input) = rustix::fs::fstat(rustix::stdio::stdin()) else {
+        return false;
+    };
+    let (major, minor) = (rustix::fs::major(input.st_rdev), rustix::fs::minor(input.st_rdev));
+    let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+    is_screen(major, minor, &active)
 }
 
 /// Whether a device is a Linux console; `active` lists what `/dev/console` stands for, the one that is read last.

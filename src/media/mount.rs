@@ -177,6 +177,12 @@ impl Mounted {
         Ok(mounted)
     }
 
+    /// The volume that is mounted.
+    #[must_use]
+    pub fn device(&self) -> &Path {
+        &self.device
+    }
+
     /// Where it is mounted.
     #[must_use]
     pub fn path(&self) -> &Path {

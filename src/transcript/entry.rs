@@ -1,6 +1,7 @@
 //! What a transcript line can say. No member can hold a secret: [`crate::secret::Secret`] is not `Serialize`.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
 use crate::manifest::StationFingerprint;
@@ -179,6 +180,15 @@ pub enum Entry {
         port: Text,
         /// Why.
         reason: Text,
+    },
+    /// The officer set the station's clock; the times of the lines before this one count by the old one.
+    ClockSet {
+        /// What it showed, UTC.
+        #[serde(with = "time::serde::rfc3339")]
+        was: OffsetDateTime,
+        /// What it shows from here on, UTC.
+        #[serde(with = "time::serde::rfc3339")]
+        to: OffsetDateTime,
     },
     /// Written before something outside is changed.
     Intended {

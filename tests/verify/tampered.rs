@@ -236,6 +236,34 @@ fn a_clock_that_was_set_back_is_a_remark() {
 }
 
 #[test]
+fn a_clock_that_the_officer_set_is_told_as_that() {
+    let ceremony = Ceremony::new();
+    let mut chain = glasskey::transcript::Transcript::default();
+    let mut transcript = String::new();
+    for (line, entry) in ceremony.entries.iter().enumerate() {
+        let mut time = super::ceremony::at(line as u64);
+        if line >= 20 {
+            time -= std::time::Duration::from_hours(1);
+        }
+        if line == 20 {
+            let was = time + std::time::Duration::from_hours(1);
+            transcript += &chain.append(time, Entry::ClockSet { was, to: time });
+        }
+        transcript += &chain.append(time, entry.clone());
+    }
+    let files = Files {
+        transcript,
+        ..ceremony.write()
+    };
+    let (_, text) = Folder::new(&ceremony, &files).verify(&TRANSCRIPT);
+    assert!(
+        text.contains("Line 21: the officer set the station's clock from"),
+        "{text}"
+    );
+    assert!(!text.contains("clock was set back"), "{text}");
+}
+
+#[test]
 fn another_manifest_is_not_the_one_that_was_written() {
     let ceremony = Ceremony::new();
     let good = ceremony.write();

@@ -26,11 +26,11 @@ impl Tree {
     }
 
     fn sys(&self) -> PathBuf {
-        self.0.path().to_owned()
+        self.0.path().join("sys")
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join("bus/usb/devices").join(name)
+        self.sys().join("bus/usb/devices").join(name)
     }
 
     fn put(&self, name: &str, content: impl AsRef<[u8]>) {
@@ -104,13 +104,13 @@ fn refused(news: &[News]) -> Vec<(&str, Refusal)> {
 #[test]
 fn the_kernel_lets_nothing_in_by_itself_once_the_guard_has_begun() {
     let tree = Tree::new();
-    assert!(!check_at(tree.sys()).passed);
+    assert!(!check(tree.0.path()).passed);
     let _guard = tree.guard();
     assert_eq!(tree.get("usb1/authorized_default"), "0");
     assert_eq!(tree.get("usb1/interface_authorized_default"), "0");
-    assert!(check_at(tree.sys()).passed);
+    assert!(check(tree.0.path()).passed);
     assert!(
-        !check_at("/no/such/path".into()).passed,
+        !check(Path::new("/no/such/path")).passed,
         "no ports at all is no pass"
     );
 }
@@ -245,9 +245,30 @@ fn the_start_is_over_when_somebody_has_typed() {
     assert_eq!(console.wait_line().unwrap(), "yes");
     tree.plug("1-5", 3, &[TYPES], &[]);
     console.ask("Go on?").unwrap();
-    let refused = console.refused_devices();
+    let refused = console.take_notes();
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert_eq!(refused[0].port, "1-5");
+    assert!(
+        matches!(&refused[0], Entry::UsbRefused { port, .. } if port.as_str() == "1-5"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn after_a_crash_the_keyboards_that_were_let_in_stay_and_no_other_one_comes() {
+    let tree = Tree::new();
+    tree.built_in_keyboard();
+    let mut first = Guard::at(tree.sys(), Duration::from_hours(1), || {});
+    tree.plug("1-4", 2, &[TYPES], &[]);
+    assert_eq!(first.look().len(), 1);
+    drop(first);
+    // While nobody looked.
+    tree.plug("1-5", 3, &[TYPES], &[]);
+    let mut again = tree.guard();
+    again.keep_keyboards();
+    assert_eq!(refused(&again.look()), [("1-5", Refusal::SecondKeyboard)]);
+    assert_eq!(tree.get("1-4:1.0/authorized"), "1");
+    // Without its memory the guard would refuse both.
+    assert_eq!(refused(&tree.guard().look()).len(), 2);
 }
 
 #[test]
@@ -303,15 +324,15 @@ fn the_console_tells_what_was_refused_and_hands_it_over_for_the_transcript() {
     let mut console = GuardedConsole::new(&mut script, tree.guard());
     tree.plug("1-1", 2, &[PAGES], &[]);
     console.look().unwrap();
-    assert_eq!(console.refused_devices(), []);
+    assert_eq!(console.take_notes(), []);
     tree.plug("1-2", 3, &[ETHERNET], &[]);
     console.poll(Duration::ZERO).unwrap();
-    let refused = console.refused_devices();
-    assert_eq!(
-        (refused[0].device.as_str(), refused[0].port.as_str()),
-        ("Thing", "1-2")
-    );
-    assert_eq!(console.refused_devices(), []);
+    let refused = console.take_notes();
+    let [Entry::UsbRefused { device, port, .. }] = &refused[..] else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((device.as_str(), port.as_str()), ("Thing", "1-2"));
+    assert_eq!(console.take_notes(), []);
     let [Shown::Told(text)] = script.record() else {
         panic!("{:?}", script.record())
     };

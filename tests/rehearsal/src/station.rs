@@ -41,6 +41,15 @@ impl Station {
         Self::boot(machine, kernel, stick, log)
     }
 
+    /// The same on a computer whose clock says `clock` (UTC, as QEMU reads it: `1999-12-31T23:59:00`).
+    pub fn start_at(kernel: &Path, stick: Stick, clock: &str, log: &Path) -> Result<Self> {
+        let machine = Qemu::builder()
+            .stick(STICK, stick.path())
+            .arg("-rtc")
+            .arg(format!("base={clock}"));
+        Self::boot(machine, kernel, stick, log)
+    }
+
     /// The same with the stick's image served by `medium`, which can fail and counts what it is asked for.
     pub fn start_served(kernel: &Path, stick: Stick, medium: &Medium, log: &Path) -> Result<Self> {
         let machine = Qemu::builder().stick_served(STICK, medium);

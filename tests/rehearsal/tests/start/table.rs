@@ -1,0 +1,100 @@
+//! A stick that goes through one or more starts of a station, and what it holds afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bench::stick::Stick;
+use rehearsal::Result;
+use rehearsal::plan;
+use rehearsal::recipient::Recipient;
+use rehearsal::station::{self, Station};
+use serde_json::Value;
+
+/// What outlives a start.
+pub(crate) struct Table {
+    pub(crate) folder: tempfile::TempDir,
+    stick: Option<Stick>,
+    starts: usize,
+}
+
+/// A file of this repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+}
+
+/// The scripted twin of the image in a folder of `target`; `GLASSKEY_IMAGE` takes the place of `target/image`.
+pub(crate) fn image(folder: &str) -> PathBuf {
+    let named = std::env::var_os("GLASSKEY_IMAGE").filter(|_| folder == "image");
+    let folder = named.map_or_else(|| repository("target").join(folder), PathBuf::from);
+    let kernel = folder.join("glasskey-serial.bzImage");
+    assert!(
+        kernel.is_file(),
+        "There is no {}: image/build makes it.",
+        kernel.display()
+    );
+    kernel
+}
+
+impl Table {
+    /// A stick with a plan for two keys.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let recipient = Recipient::make(&folder.path().join("identity.txt")).unwrap();
+        let stick = station::make_stick(
+            &folder.path().join("stick.img"),
+            &plan::plan(2, &recipient.public),
+        )
+        .unwrap();
+        Self {
+            folder,
+            stick: Some(stick),
+            starts: 0,
+        }
+    }
+
+    /// Switches a station on with the stick in it.
+    pub(crate) fn start(&mut self, how: impl FnOnce(Stick, &Path) -> Result<Station>) -> Station {
+        self.starts += 1;
+        let log = self.folder.path().join(format!("console-{}.log", self.starts));
+        how(self.stick.take().unwrap(), &log).unwrap()
+    }
+
+    /// Waits until the station has switched itself off; the lines of the transcript.
+    pub(crate) fn finish(&mut self, station: Station, ceremony: &str) -> Vec<Value> {
+        self.stick = Some(station.finish().unwrap().0);
+        self.lines(ceremony)
+    }
+
+    /// Cuts the station's power; the lines of the transcript.
+    pub(crate) fn cut(&mut self, station: Station, ceremony: &str) -> Vec<Value> {
+        self.stick = Some(station.cut().unwrap().0);
+        self.lines(ceremony)
+    }
+
+    fn text(&self, ceremony: &str) -> Vec<u8> {
+        let name = format!("ceremony-{ceremony}/transcript.jsonl");
+        self.stick.as_ref().unwrap().read(&name).unwrap()
+    }
+
+    fn lines(&self, ceremony: &str) -> Vec<Value> {
+        let text = String::from_utf8(self.text(ceremony)).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// What `glasskey verify transcript` says of a transcript that is whole and has no end yet.
+pub(crate) fn verified(table: &Table, ceremony: &str) -> String {
+    let path = table.folder.path().join("transcript.jsonl");
+    std::fs::write(&path, table.text(ceremony)).unwrap();
+    let program = repository("target/debug/glasskey");
+    let done = Command::new(program)
+        .args(["verify", "transcript"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(44), "{said}");
+    said
+}
