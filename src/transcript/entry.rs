@@ -181,7 +181,7 @@ pub enum Entry {
         /// Why.
         reason: Text,
     },
-    /// The officer set the station's clock; the times of the lines before this one count by the old one.
+    /// The officer set the station's clock: among the lines of a self-test before the start they belong to, else now.
     ClockSet {
         /// What it showed, UTC.
         #[serde(with = "time::serde::rfc3339")]

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bench::engine::Touch;
+use bench::engine::config::EngineConfig;
+use bench::key::VirtualKey;
 use bench::stick::Stick;
 use rehearsal::Result;
 use rehearsal::plan;
@@ -84,8 +87,15 @@ impl Table {
     }
 }
 
-/// What `glasskey verify transcript` says of a transcript that is whole and has no end yet.
-pub(crate) fn verified(table: &Table, ceremony: &str) -> String {
+/// A key that is touched by the officer only.
+pub(crate) fn key() -> VirtualKey {
+    let key = VirtualKey::new(EngineConfig::default()).unwrap();
+    key.set_touch(Touch::Manual);
+    key
+}
+
+/// What `glasskey verify transcript` says, ending with this code: 0, or 44 for a ceremony that has no end yet.
+pub(crate) fn verified(table: &Table, ceremony: &str, code: i32) -> String {
     let path = table.folder.path().join("transcript.jsonl");
     std::fs::write(&path, table.text(ceremony)).unwrap();
     let program = repository("target/debug/glasskey");
@@ -95,6 +105,6 @@ pub(crate) fn verified(table: &Table, ceremony: &str) -> String {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert_eq!(done.status.code(), Some(44), "{said}");
+    assert_eq!(done.status.code(), Some(code), "{said}");
     said
 }
