@@ -10,6 +10,28 @@ const PROGRESS: &str = "progress ";
 /// Longest line that is kept.
 const LONGEST: usize = 300;
 
+/// What holds after every crash. No line is longer than the narrowest screen: nothing wraps them there.
+const AFTER: [&str; 6] = [
+    "Write this line and the time beside the record.",
+    "It is as after a power cut: the journal on the stick holds",
+    "all that was confirmed, and a key that is done stays done.",
+    "A key that was in hand is erased and prepared anew, and its",
+    "slip is void. Where you set no passphrase, the PINs of keys",
+    "that are done are on their slips alone.",
+];
+/// What to do now.
+const AGAIN: [&str; 3] = [
+    "Leave stick and printer in, and take a key out. Then start",
+    "it again: it finds its ceremony on the stick and goes on",
+    "there.",
+];
+/// What to do when it crashed too often.
+const OVER: [&str; 3] = [
+    "It is not started again: it crashed several times without a",
+    "key done between. Switch off, and begin again with the same",
+    "stick, best on another computer: the ceremony goes on there.",
+];
+
 /// How a process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -93,19 +115,12 @@ pub fn words(end: &End, notes: &Notes, may_go_on: bool) -> String {
         .as_deref()
         .map(|place| format!(" ({place})"))
         .unwrap_or_default();
-    let next = if may_go_on {
-        "Leave stick and printer in, take a key out, and start it again: it looks for its ceremony on the stick and goes\n   \
-         on there."
-    } else {
-        "It is not started again: it crashed several times without a key done between. Switch off, and begin again with\n   \
-         the same stick, best on another computer: the ceremony goes on there."
-    };
+    let next = if may_go_on { &AGAIN } else { &OVER };
+    let lines: Vec<&str> = AFTER.iter().chain(next).copied().collect();
     format!(
-        "!! The ceremony program has crashed: {}{place}.\n   Write this line and the time on the record's margin.\n   It is as \
-         after a power cut: the journal on the stick holds all that was confirmed, and every key that is done stays\n   done. \
-         A key that was in hand is erased and prepared anew, and its slip is void. Where you set no passphrase, the\n   PINs of \
-         the keys that are done are on their slips alone.\n   {next}",
-        cause(end)
+        "!! The ceremony program has crashed: {}{place}.\n   {}",
+        cause(end),
+        lines.join("\n   ")
     )
 }
 
@@ -164,23 +179,31 @@ mod tests {
             progress: 1,
             panic: Some("at src/x.rs:7".into()),
         };
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let again = words(&End::Killed(6), &notes, true);
+        let said = flat(&again);
+        assert!(said.contains("signal 6: it found an error of its own and stopped itself (at src/x.rs:7)."));
         assert!(
-            again.contains("signal 6: it found an error of its own") && again.contains("(at src/x.rs:7)")
-        );
-        assert!(
-            again.contains("start it again") && !again.contains("Switch off"),
-            "{again}"
+            said.contains("start it again") && !said.contains("Switch off"),
+            "{said}"
         );
         let over = words(&End::Exited(101), &Notes::default(), false);
+        let said = flat(&over);
         assert!(
-            over.contains("status 101") && over.contains("Switch off") && over.contains("same stick"),
-            "{over}"
+            said.contains("status 101") && said.contains("with the same stick"),
+            "{said}"
         );
-        assert!(!over.contains("start it again"), "{over}");
+        assert!(
+            said.contains("Switch off") && !said.contains("start it again"),
+            "{said}"
+        );
         for text in [again, over] {
             assert!(
-                text.contains("journal on the stick") && text.contains("done stays"),
+                flat(&text).contains("journal on the stick holds all that was confirmed"),
+                "{text}"
+            );
+            assert!(
+                text.lines().skip(1).all(|line| line.chars().count() <= 64),
                 "{text}"
             );
         }

@@ -9,6 +9,7 @@ use bench::usbredir::printer::Printer;
 use rehearsal::Result;
 use rehearsal::officer::Officer;
 use rehearsal::people::Passphrases;
+use rehearsal::screen::Screen;
 use rehearsal::station::Station;
 
 use crate::of;
@@ -19,17 +20,22 @@ const SOCKET: usize = 2;
 /// What the shipped program must not know.
 const MARK: &[u8] = b"Bench crash: ";
 
-/// Plugs the device in, and takes it out when process 1 has said what happened.
-fn crash(officer: &mut Officer<'_>, how: &str, said: &str) -> Result<()> {
+/// The device that the program dies of.
+fn device(how: &str) -> Printer {
     let device = Printer::default();
     device.set_identity(UsbIdentity {
         product_text: format!("Bench crash: {how}"),
         product: 0x0009,
         ..UsbIdentity::default()
     });
-    officer.plug(SOCKET, &device)?;
+    device
+}
+
+/// Plugs the device in, and takes it out when process 1 has said what happened.
+fn crash(officer: &mut Officer<'_>, how: &str, said: &str) -> Result<()> {
+    officer.plug(SOCKET, &device(how))?;
     officer.see(&format!(
-        "(?s)The ceremony program has crashed: {said}.*journal on the stick holds all that was confirmed"
+        "(?s)The ceremony program has crashed: {said}.*journal on the stick holds\r?\n   all that was confirmed"
     ))?;
     officer.pull(SOCKET)
 }
@@ -108,7 +114,7 @@ fn three_crashes_without_a_key_done_end_in_a_machine_that_is_off_and_a_stick_tha
     }
     crash(&mut officer, "abort", "signal 6").unwrap();
     officer
-        .see("(?s)It is not started again.*the same stick.*Press Enter to switch off:")
+        .see("(?s)It is not started again.*the same\r?\n   stick, .*Press Enter to switch off:")
         .unwrap();
     officer.say("").unwrap();
     let lines = table.finish(station, &ceremony);
@@ -122,6 +128,31 @@ fn three_crashes_without_a_key_done_end_in_a_machine_that_is_off_and_a_stick_tha
     officer.see("Put in the security key").unwrap();
     table.cut(station, &ceremony);
     verified(&table, &ceremony, 44);
+}
+
+#[test]
+fn the_screen_shows_a_crash_and_the_keyboard_answers() {
+    let mut table = Table::new();
+    let folder = image("crash-image");
+    let disk = folder.with_file_name("glasskey.img");
+    let mut screen = Screen::start(&disk, table.take(), 1024, 768, &repository("")).unwrap();
+    screen.see("type your part").unwrap();
+    // Pressed by accident: the kernel alone would restart the machine, and QEMU would end.
+    screen.machine().send_key("ctrl-alt-delete").unwrap();
+    screen.machine().plug(SOCKET, &device("abort")).unwrap();
+    screen.see("has crashed: signal 6").unwrap();
+    screen.see("Press Enter to start it again").unwrap();
+    let shown = screen.read().unwrap();
+    assert!(
+        shown.contains("all that was confirmed") && !shown.contains("type your part"),
+        "{shown}"
+    );
+    screen.machine().pull(SOCKET).unwrap();
+    // What is typed here is shown: the full screen had switched that off.
+    screen.machine().type_text("of").unwrap();
+    screen.see("to switch off: of").unwrap();
+    screen.say("f").unwrap();
+    screen.finish().unwrap();
 }
 
 #[test]

@@ -62,6 +62,11 @@ impl Table {
         how(self.stick.take().unwrap(), &log).unwrap()
     }
 
+    /// The stick, for a start of another kind.
+    pub(crate) fn take(&mut self) -> Stick {
+        self.stick.take().unwrap()
+    }
+
     /// Waits until the station has switched itself off; the lines of the transcript.
     pub(crate) fn finish(&mut self, station: Station, ceremony: &str) -> Vec<Value> {
         self.stick = Some(station.finish().unwrap().0);
