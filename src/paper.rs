@@ -118,8 +118,12 @@ impl Document {
 
     /// Finds whatever would be refused at printing time, without a PIN.
     pub fn check_printable(&self) -> Result<(), LayoutError> {
+        self.stand_in_pages().map(drop)
+    }
+
+    /// Lays the document out with some other PIN where it takes one: all that it shows apart from the PIN.
+    pub fn stand_in_pages(&self) -> Result<Vec<Page>, LayoutError> {
         let stand_in = self.takes_pin().then(|| Secret::new("00000000".to_owned()));
         self.pages(stand_in.as_ref(), &mut |bytes| bytes.fill(0))
-            .map(drop)
     }
 }

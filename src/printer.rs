@@ -7,9 +7,17 @@ pub mod child;
 pub mod device_id;
 pub mod discovery;
 pub mod language;
+mod packbits;
+pub mod pcl5;
 pub mod pdf;
 pub mod pjl;
+pub mod postscript;
+pub mod pwg;
+pub mod raster;
+#[cfg(test)]
+mod round_trip;
 pub mod sink;
+pub mod spool;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

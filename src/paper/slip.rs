@@ -229,6 +229,11 @@ impl SlipContent {
     }
 }
 
+/// The styles that a PIN can be printed in, by its length.
+pub fn pin_styles() -> impl Iterator<Item = Style> {
+    PIN_SIZES.into_iter().map(|(_, size, _)| Style::mono(size))
+}
+
 /// Height of a panel.
 fn panel(paper: PaperSize) -> Millimetres {
     paper.height() / 3.0

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+use super::raster::Glyphs;
 use super::sink::{self, Device, Sink};
-use super::{Language, PrintError, PrintProgress, Printed, pjl};
-use crate::paper::{Document, LayoutError};
+use super::spool::Spool;
+use super::{Language, PrintError, PrintProgress, Printed, language, pjl};
+use crate::paper::{Document, LayoutError, slip};
 use crate::secret::{Pin, Secret};
 use crate::worker::child::Reporter;
 
@@ -56,7 +58,7 @@ pub fn work(request: &[u8], secret: Secret<Vec<u8>>, reporter: &mut Reporter) ->
 
 /// A document in the printer's language; it can hold a PIN, and is wiped.
 pub(crate) struct Job {
-    bytes: Secret<Vec<u8>>,
+    bytes: Spool,
     pages: usize,
 }
 
@@ -67,9 +69,9 @@ impl Job {
         sink: &mut dyn Sink,
         tell: &mut dyn FnMut(PrintProgress),
     ) -> Result<Printed, PrintError> {
-        let (pages, of) = (self.pages, self.bytes.expose().len());
+        let (pages, of) = (self.pages, self.bytes.len());
         tell(PrintProgress::Rendered { pages, bytes: of });
-        sink::send(sink, self.bytes.expose(), &mut |bytes| {
+        sink::send(sink, &self.bytes, &mut |bytes| {
             tell(PrintProgress::Sent { bytes, of });
         })?;
         Ok(Printed { pages, bytes: of })
@@ -78,11 +80,17 @@ impl Job {
 
 /// Lays a document out and renders it.
 pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, PrintError> {
+    let language = request.language;
+    if !secret.expose().is_empty() && !language.may_carry_pin() {
+        return Err(PrintError::PinRefused(language.name().to_owned()));
+    }
+    // Whatever the PIN will be, its characters are drawn before it is looked at.
+    let drawn_before = request
+        .document
+        .takes_pin()
+        .then(|| drawn_for_a_pin(&request.document));
     let pin = pin(&secret)?;
     drop(secret);
-    if pin.is_some() && !request.language.may_carry_pin() {
-        return Err(PrintError::PinRefused(request.language.name().to_owned()));
-    }
     let kernel = SystemRandom::new();
     let mut drawn = Ok(());
     let mut random = |bytes: &mut [u8]| {
@@ -94,19 +102,34 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
     let pages = request.document.pages(pin.as_ref(), &mut random);
     drawn?;
     let pages = pages.map_err(PrintError::Layout)?;
-    let rendered = request.language.render(&pages);
-    let mut job = Secret::new(rendered.ok_or_else(|| PrintError::UnsupportedLanguage {
+    let rendered = match drawn_before {
+        Some(glyphs) => language
+            .render_drawn(&pages, &glyphs?)
+            .map_err(|error| PrintError::Worker(error.to_string()))?,
+        None => language.render(&pages),
+    };
+    let mut bytes = rendered.ok_or_else(|| PrintError::UnsupportedLanguage {
         printer: "The printer".to_owned(),
-        commands: vec![request.language.name().to_owned()],
+        commands: vec![language.name().to_owned()],
         supported: Language::supported().map(|l| l.name().to_owned()).collect(),
-    })?);
+    })?;
     if request.pjl {
-        job = Secret::new(pjl::wrap(request.language, job.expose()));
+        bytes = pjl::wrap(language, bytes);
     }
     Ok(Job {
-        bytes: job,
+        bytes,
         pages: pages.len(),
     })
+}
+
+/// Pictures of all that a document shows with some other PIN, and of every character that a PIN can have.
+fn drawn_for_a_pin(document: &Document) -> Result<Glyphs, PrintError> {
+    let pages = document.stand_in_pages().map_err(PrintError::Layout)?;
+    let mut glyphs = Glyphs::of(&pages, language::RESOLUTION);
+    for style in slip::pin_styles() {
+        glyphs.draw(style, '!'..='~');
+    }
+    Ok(glyphs)
 }
 
 /// The PIN, if one was sent.
@@ -176,7 +199,7 @@ mod tests {
         let mut told = Vec::new();
         let printed = print_to(
             &mut sink,
-            &request(slip(), Language::Pdf),
+            &request(slip(), Language::Pcl5),
             pin_bytes(),
             &mut |p| {
                 told.push(p);
@@ -208,16 +231,16 @@ mod tests {
             |request: Request, pin: Secret<Vec<u8>>| print_to(&mut sink, &request, pin, &mut |_| {});
         let mismatch = Err(PrintError::Layout(LayoutError::PinMismatch));
         assert_eq!(
-            print(request(slip(), Language::Pdf), secret::with_capacity(0)),
+            print(request(slip(), Language::Pcl5), secret::with_capacity(0)),
             mismatch
         );
-        assert_eq!(print(request(labels(), Language::Pdf), pin_bytes()), mismatch);
+        assert_eq!(print(request(labels(), Language::Pcl5), pin_bytes()), mismatch);
         assert!(matches!(
             print(request(slip(), Language::HostBased), pin_bytes()),
             Err(PrintError::PinRefused(_))
         ));
         assert!(matches!(
-            print(request(slip(), Language::Pcl5), pin_bytes()),
+            print(request(labels(), Language::HostBased), secret::with_capacity(0)),
             Err(PrintError::UnsupportedLanguage { .. })
         ));
         assert!(sink.0.is_empty());
@@ -227,14 +250,14 @@ mod tests {
     fn a_refused_pin_is_not_told() {
         let mut sink = Memory(Vec::new());
         let secret = Secret::new(b"90 17\xc3\xa9".to_vec());
-        let error = print_to(&mut sink, &request(slip(), Language::Pdf), secret, &mut |_| {}).unwrap_err();
+        let error = print_to(&mut sink, &request(slip(), Language::Pcl5), secret, &mut |_| {}).unwrap_err();
         assert_eq!(error, PrintError::Layout(LayoutError::Pin));
         assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"Layout":"Pin"}"#);
     }
 
     #[test]
     fn requests_read_back_as_written() {
-        let request = request(slip(), Language::Pdf);
+        let request = request(slip(), Language::Pcl5);
         let json = serde_json::to_string(&request).unwrap();
         assert!(json.contains(r#""document":"slip""#), "{json}");
         assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);

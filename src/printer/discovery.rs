@@ -167,11 +167,15 @@ mod tests {
 
     #[test]
     fn a_printer_without_a_known_language_is_found_but_not_used() {
-        let roots = roots("gdi", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:GDI,PCL5e;")]);
+        let roots = roots("gdi", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:GDI,PCL6;")]);
         let printer = roots.only_printer().unwrap();
         let error = printer.usable_language().unwrap_err();
-        assert!(error.to_string().contains("GDI, PCL5e"), "{error}");
-        assert!(error.hint().contains("PDF"), "{}", error.hint());
+        assert!(error.to_string().contains("GDI, PCL6"), "{error}");
+        assert!(
+            error.hint().contains("PCL 5, PostScript, PWG raster, PDF"),
+            "{}",
+            error.hint()
+        );
         clear(&roots);
     }
 }

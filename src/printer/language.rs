@@ -2,8 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pcl5::Pcl5;
 use super::pdf;
+use super::postscript::PostScript;
+use super::pwg::Pwg;
+use super::raster::{self, Encoder, Glyphs, MissingGlyph, Resolution};
+use super::spool::Spool;
 use crate::paper::page::Page;
+
+/// What pages are drawn in; the printers in question take it, and a QR code on a small label needs it.
+pub const RESOLUTION: Resolution = Resolution::Dpi600;
 
 /// A printer language, in the order in which they are preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,26 +103,47 @@ impl Language {
     }
 
     fn is_supported(self) -> bool {
-        matches!(self, Self::Pdf)
+        self == Self::Pdf || self.is_raster()
+    }
+
+    /// Whether pages go to the printer as dots.
+    #[must_use]
+    pub fn is_raster(self) -> bool {
+        self.encoder().is_some()
     }
 
     /// Whether a page with a PIN may be printed in it.
     ///
-    /// A PDF holds the PIN as text and leaves its scale to the printer, so a raster language is to take
-    /// its place for slips. Until this version has one, a PDF that lives in one child process and in the
-    /// printer is what there is.
+    /// A PDF holds the PIN as text, is made by code of others, and leaves its scale to the printer.
     #[must_use]
     pub fn may_carry_pin(self) -> bool {
-        matches!(self, Self::Pcl5 | Self::PostScript | Self::Pwg | Self::Pdf)
+        self.is_raster()
     }
 
-    /// Puts pages into the printer's bytes; `None` for a language of a later version.
-    #[must_use]
-    pub fn render(self, pages: &[Page]) -> Option<Vec<u8>> {
+    fn encoder(self) -> Option<Box<dyn Encoder>> {
         match self {
-            Self::Pdf => Some(pdf::render(pages)),
-            Self::Pcl5 | Self::PostScript | Self::Pwg | Self::Label | Self::HostBased => None,
+            Self::Pcl5 => Some(Box::new(Pcl5::default())),
+            Self::PostScript => Some(Box::new(PostScript::default())),
+            Self::Pwg => Some(Box::new(Pwg::default())),
+            Self::Pdf | Self::Label | Self::HostBased => None,
         }
+    }
+
+    /// Puts pages without a PIN into the printer's bytes; `None` for a language of a later version.
+    #[must_use]
+    pub fn render(self, pages: &[Page]) -> Option<Spool> {
+        if self == Self::Pdf {
+            return Some(Spool::from(pdf::render(pages).as_slice()));
+        }
+        let mut encoder = self.encoder()?;
+        raster::render(pages, &Glyphs::of(pages, RESOLUTION), encoder.as_mut()).ok()
+    }
+
+    /// Puts pages into the bytes of a raster language from pictures that are there already; `None` for another.
+    pub fn render_drawn(self, pages: &[Page], glyphs: &Glyphs) -> Result<Option<Spool>, MissingGlyph> {
+        self.encoder()
+            .map(|mut encoder| raster::render(pages, glyphs, encoder.as_mut()))
+            .transpose()
     }
 }
 
@@ -147,15 +176,25 @@ mod tests {
     }
 
     #[test]
-    fn chooses_only_what_this_version_renders() {
+    fn chooses_the_best_of_what_this_version_renders() {
         let words = |text: &str| DeviceId::parse(format!("CMD:{text};").as_bytes()).commands;
-        assert_eq!(
-            Language::choose(&words("PCL5e,POSTSCRIPT,PDF")),
-            Some(Language::Pdf)
-        );
-        assert_eq!(Language::choose(&words("PCL5e,POSTSCRIPT")), None);
+        let cases = [
+            ("PDF,POSTSCRIPT,PCL5e", Some(Language::Pcl5)),
+            ("PWGRaster,PDF,PS3", Some(Language::PostScript)),
+            ("PDF,PWGRaster,URF", Some(Language::Pwg)),
+            ("GDI,PDF", Some(Language::Pdf)),
+            ("PCL6,PCLXL,GDI", None),
+            ("ZPL", None),
+        ];
+        for (commands, language) in cases {
+            assert_eq!(Language::choose(&words(commands)), language, "{commands}");
+        }
         for language in Language::ALL {
             assert_eq!(language.render(&[]).is_some(), language.is_supported());
+            assert_eq!(
+                language.may_carry_pin(),
+                language.is_supported() && language != Language::Pdf
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The wrapper that tells a printer which language follows, in one copy, on one side, at full toner.
 
 use super::language::Language;
+use super::spool::Spool;
 
 /// Universal exit language: ends whatever job the printer thinks it is in.
 const UEL: &[u8] = b"\x1b%-12345X";
@@ -13,23 +14,23 @@ pub fn is_known(commands: &[String]) -> bool {
 
 /// Wraps a job; no name in it, because printers keep and show job names.
 #[must_use]
-pub fn wrap(language: Language, job: &[u8]) -> Vec<u8> {
+pub fn wrap(language: Language, job: Spool) -> Spool {
     let name = match language {
         Language::Pcl5 => "PCL",
         Language::PostScript => "POSTSCRIPT",
         Language::Pdf => "PDF",
-        Language::Pwg | Language::Label | Language::HostBased => return job.to_vec(),
+        Language::Pwg | Language::Label | Language::HostBased => return job,
     };
     let settings = ["COPIES=1", "DUPLEX=OFF", "ECONOMODE=OFF", "RESOLUTION=600"];
-    let mut wrapped = UEL.to_vec();
-    wrapped.extend_from_slice(b"@PJL JOB\r\n");
+    let mut wrapped = Spool::from(UEL);
+    wrapped.push(b"@PJL JOB\r\n");
     for setting in settings {
-        wrapped.extend_from_slice(format!("@PJL SET {setting}\r\n").as_bytes());
+        wrapped.push(format!("@PJL SET {setting}\r\n").as_bytes());
     }
-    wrapped.extend_from_slice(format!("@PJL ENTER LANGUAGE={name}\r\n").as_bytes());
-    wrapped.extend_from_slice(job);
-    wrapped.extend_from_slice(UEL);
-    wrapped.extend_from_slice(b"@PJL EOJ\r\n");
-    wrapped.extend_from_slice(UEL);
+    wrapped.push(format!("@PJL ENTER LANGUAGE={name}\r\n").as_bytes());
+    wrapped.append(job);
+    wrapped.push(UEL);
+    wrapped.push(b"@PJL EOJ\r\n");
+    wrapped.push(UEL);
     wrapped
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::PrintError;
+use super::spool::Spool;
 
 /// Largest single write: the driver cuts into transfers of this size, and progress is told after each.
 pub const CHUNK: usize = 8 << 10;
@@ -55,24 +56,27 @@ impl Sink for Device {
 }
 
 /// Sends all bytes in chunks; `sent` hears of each.
-pub fn send(sink: &mut dyn Sink, bytes: &[u8], sent: &mut dyn FnMut(usize)) -> Result<(), PrintError> {
+pub fn send(sink: &mut dyn Sink, job: &Spool, sent: &mut dyn FnMut(usize)) -> Result<(), PrintError> {
+    let of = job.len();
     let mut done = 0;
-    while done < bytes.len() {
-        let chunk = &bytes[done..bytes.len().min(done + CHUNK)];
-        match sink.write(chunk) {
-            Ok(count) if (1..=chunk.len()).contains(&count) => {
-                done += count;
-                sent(done);
+    for mut chunk in job.chunks() {
+        while !chunk.is_empty() {
+            match sink.write(chunk) {
+                Ok(count) if (1..=chunk.len()).contains(&count) => {
+                    chunk = &chunk[count..];
+                    done += count;
+                    sent(done);
+                }
+                Ok(_) => {
+                    return Err(PrintError::Refused {
+                        sent: done,
+                        of,
+                        reason: "no byte was taken".into(),
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failure(&error, done, of)),
             }
-            Ok(_) => {
-                return Err(PrintError::Refused {
-                    sent: done,
-                    of: bytes.len(),
-                    reason: "no byte was taken".into(),
-                });
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failure(&error, done, bytes.len())),
         }
     }
     Ok(())
@@ -133,7 +137,10 @@ mod tests {
         for bite in [1000, CHUNK, usize::MAX] {
             let mut sink = fake(bite, usize::MAX, Errno::IO);
             let mut told = Vec::new();
-            send(&mut sink, &page, &mut |done| told.push(done)).unwrap();
+            send(&mut sink, &Spool::from(page.as_slice()), &mut |done| {
+                told.push(done)
+            })
+            .unwrap();
             assert_eq!(sink.taken, page);
             assert!(told.is_sorted() && told.last() == Some(&page.len()));
         }
@@ -141,7 +148,7 @@ mod tests {
 
     #[test]
     fn tells_a_printer_that_went_away_from_one_that_refuses() {
-        let page = vec![0; 20_000];
+        let page = Spool::from([0; 20_000].as_slice());
         let mut quiet = |_| {};
         let gone = send(&mut fake(CHUNK, CHUNK, Errno::NODEV), &page, &mut quiet);
         assert_eq!(

@@ -194,6 +194,7 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("hidapi", "", &["key"]),
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),
+    ("ab_glyph", "", &["printer::raster"]),
     ("age", "", &["manifest::seal", "vault::child"]),
     ("ratatui_core", "", &["console::screen"]),
     ("font8x8", "", &["console::screen"]),

@@ -1,6 +1,8 @@
 //! Every document as a PDF, read back by independent programs: poppler for pixels and text, zbar for codes,
 //! tesseract for the PIN.
 
+mod raster;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +15,7 @@ use glasskey::manifest::{HeadDigest, RecordCode, StationFingerprint};
 use glasskey::paper::Document;
 use glasskey::paper::font::Style;
 use glasskey::paper::label::{LabelContent, LabelPayload, LabelSheet};
-use glasskey::paper::page::{Item, PaperSize};
+use glasskey::paper::page::{Item, Page, PaperSize};
 use glasskey::paper::record::{Exception, Interruption, KeyLine, Pass, Person, RecordContent, Sitting};
 use glasskey::paper::slip::{SlipContent, SlipPart};
 use glasskey::paper::stock::Stock;
@@ -190,11 +192,16 @@ fn eventful(paper: PaperSize, keys: u32) -> RecordContent {
     content
 }
 
+fn rendered(language: Language, pages: &[Page]) -> Vec<u8> {
+    let spool = language.render(pages).expect("the language is supported");
+    spool.joined().expose().clone()
+}
+
 fn pdf(document: &Document, pin: Option<&Pin>) -> Vec<u8> {
     let pages = document
         .pages(pin, &mut seeded(99))
         .expect("the page is laid out");
-    Language::Pdf.render(&pages).expect("PDF is supported")
+    rendered(Language::Pdf, &pages)
 }
 
 fn saved(name: &str, bytes: &[u8]) -> PathBuf {
@@ -342,7 +349,7 @@ fn obscuring_digits_differ_from_slip_to_slip() {
         let pages = document
             .pages(Some(&secret), &mut seeded(seed))
             .expect("laid out");
-        Language::Pdf.render(&pages)
+        rendered(Language::Pdf, &pages)
     };
     assert_ne!(draw(1), draw(2));
 }
@@ -553,8 +560,8 @@ fn printer_at(node: &Path) -> Printer {
         port: "1-1".into(),
         make: "ACME".into(),
         model: "Laser".into(),
-        commands: vec!["PDF".into()],
-        language: Some(Language::Pdf),
+        commands: vec!["PCL".into()],
+        language: Some(Language::Pcl5),
     }
 }
 

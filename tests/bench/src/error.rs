@@ -28,6 +28,9 @@ pub enum Error {
     /// The guest did not say what was expected.
     #[error("{0}")]
     Console(String),
+    /// What a printer received is not what it may be.
+    #[error("{0}")]
+    Paper(String),
     /// A disk tool failed.
     #[error("{0}")]
     Stick(String),

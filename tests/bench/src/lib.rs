@@ -35,6 +35,8 @@
 //! | a keyboard, a network adapter, a keyboard in the guise of a key | [`usbredir::gadget::Gadget`] |
 //! | screen: small or large | [`qemu::builder::Builder::screen_size`] |
 //!
+//! What a printer received becomes sheets of dots again in [`paper`].
+//!
 //! A [`stick::Stick`] is an image file that QEMU opens; a [`medium::Medium`] serves such a file to QEMU itself, and is
 //! plugged in by [`qemu::builder::Builder::stick_served`] or [`qemu::Qemu::plug_stick_served`]. One port takes any
 //! number of keys one after another: 200 leave no thread, file or memory behind.
@@ -51,6 +53,7 @@ pub mod identity;
 pub mod key;
 pub mod medium;
 pub mod message;
+pub mod paper;
 pub mod qemu;
 pub mod qmp;
 pub mod report;

@@ -1,0 +1,117 @@
+//! What a printer would put on paper, read from the bytes it received: strictly, so that a printer's leniency is
+//! never needed. What is not known is an error, not a gap.
+
+mod bitmap;
+mod pcl;
+mod pjl;
+mod postscript;
+mod pwg;
+
+use crate::error::{Error, Result};
+pub use bitmap::Bitmap;
+
+/// A printer language that can be turned into dots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// PCL 5.
+    Pcl,
+    /// PostScript, which Ghostscript reads.
+    PostScript,
+    /// PWG raster.
+    Pwg,
+    /// PDF, handed on as it is.
+    Pdf,
+}
+
+/// One job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What it is written in.
+    pub language: Language,
+    /// Its sheets; none of a PDF.
+    pub pages: Vec<Bitmap>,
+    /// The bytes of a PDF.
+    pub pdf: Vec<u8>,
+}
+
+/// Reads all jobs that a printer received.
+pub fn jobs(mut printed: &[u8]) -> Result<Vec<Job>> {
+    let mut jobs = Vec::new();
+    while !printed.is_empty() {
+        let (job, rest) = job(printed)?;
+        jobs.push(job);
+        printed = rest;
+    }
+    Ok(jobs)
+}
+
+/// Reads a job, with PJL around it or without; returns what comes behind it.
+fn job(bytes: &[u8]) -> Result<(Job, &[u8])> {
+    let (announced, body) = pjl::opening(bytes)?;
+    let (language, end) = language(body)?;
+    if announced.is_some_and(|announced| announced != language) {
+        return Err(wrong(format!(
+            "{announced:?} was announced and {language:?} came"
+        )));
+    }
+    let mut job = Job {
+        language,
+        pages: Vec::new(),
+        pdf: Vec::new(),
+    };
+    let rest = match language {
+        Language::Pcl => {
+            let (pages, rest) = pcl::pages(body)?;
+            job.pages = pages;
+            rest
+        }
+        Language::Pwg => {
+            let (pages, rest) = pwg::pages(body)?;
+            job.pages = pages;
+            rest
+        }
+        Language::PostScript => {
+            job.pages = postscript::pages(&body[..end])?;
+            &body[end..]
+        }
+        Language::Pdf => {
+            job.pdf = body[..end].to_vec();
+            &body[end..]
+        }
+    };
+    let rest = if announced.is_some() {
+        pjl::closing(rest)?
+    } else {
+        rest
+    };
+    Ok((job, rest))
+}
+
+/// The language that a job begins in, and where those end that say so.
+fn language(body: &[u8]) -> Result<(Language, usize)> {
+    let until = |mark: &[u8]| body.windows(mark.len()).position(|window| window == mark);
+    if body.starts_with(b"\x1bE") {
+        Ok((Language::Pcl, 0))
+    } else if body.starts_with(b"RaS2") {
+        Ok((Language::Pwg, 0))
+    } else if body.starts_with(b"%!PS-") {
+        let end = until(b"\x04").ok_or_else(|| wrong("a PostScript job has no end".to_owned()))?;
+        Ok((Language::PostScript, end + 1))
+    } else if body.starts_with(b"%PDF-") {
+        let next = body[1..]
+            .windows(5)
+            .position(|window| window == b"%PDF-")
+            .map(|at| at + 1);
+        let end = [until(pjl::UEL), next].into_iter().flatten().min();
+        Ok((Language::Pdf, end.unwrap_or(body.len())))
+    } else {
+        Err(wrong(format!(
+            "a job begins with {:02x?}",
+            &body[..body.len().min(16)]
+        )))
+    }
+}
+
+fn wrong(what: String) -> Error {
+    Error::Paper(what)
+}

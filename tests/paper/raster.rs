@@ -1,0 +1,110 @@
+//! Every raster language on paper: turned back into dots by the bench's strict readers or Ghostscript, then judged by
+//! poppler's drawing of the PDF, by zbar and by tesseract.
+
+use std::collections::BTreeMap;
+
+use bench::paper::{Bitmap, jobs};
+use glasskey::paper::Document;
+use glasskey::paper::label::LabelSheet;
+use glasskey::paper::page::{Page, PaperSize};
+use glasskey::paper::stock::Stock;
+use glasskey::printer::Language;
+use glasskey::secret::Pin;
+
+use super::{label, pdf, pin, rendered, saved, seeded, slip, tool};
+
+const RASTER: [Language; 3] = [Language::Pcl5, Language::PostScript, Language::Pwg];
+
+fn pages(document: &Document, pin: Option<&Pin>) -> Vec<Page> {
+    document
+        .pages(pin, &mut seeded(99))
+        .expect("the page is laid out")
+}
+
+fn sheets(language: Language, pages: &[Page]) -> Vec<Bitmap> {
+    let jobs = jobs(&rendered(language, pages)).expect("the readers know every command");
+    assert_eq!(jobs.len(), 1);
+    jobs.into_iter().flat_map(|job| job.pages).collect()
+}
+
+/// Black dots of one sheet that have no black dot of the other one within reach.
+fn strays(of: &Bitmap, other: &Bitmap, reach: usize) -> usize {
+    let near = |x: usize, y: usize| {
+        let rows = y.saturating_sub(reach)..=y + reach;
+        rows.into_iter()
+            .any(|y| (x.saturating_sub(reach)..=x + reach).any(|x| other.is_black(x, y)))
+    };
+    let dots = (0..of.height).flat_map(|y| (0..of.width).map(move |x| (x, y)));
+    dots.filter(|(x, y)| of.is_black(*x, *y) && !near(*x, *y)).count()
+}
+
+#[test]
+fn all_languages_print_the_same_dots_and_the_pdf_agrees() {
+    let secret = pin("90417263");
+    let pages = pages(&slip(PaperSize::A4), Some(&secret));
+    let drawn: BTreeMap<&str, Bitmap> = RASTER
+        .map(|language| (language.name(), sheets(language, &pages).remove(0)))
+        .into();
+    assert!(drawn["PostScript"] == drawn["PWG raster"]);
+    // What PCL does not reach are the outer 6 mm, where no printer prints.
+    let inner = [160, 0, 4600, 7015];
+    assert!(drawn["PCL 5"].cut(inner) == drawn["PostScript"].cut(inner));
+    for (name, sheet) in &drawn {
+        saved(
+            &format!("raster-slip-{}.pbm", name.replace(' ', "-")),
+            &sheet.to_pbm(),
+        );
+    }
+    let path = saved("raster-slip.pdf", &pdf(&slip(PaperSize::A4), Some(&secret)));
+    let root = path.with_extension("poppler").display().to_string();
+    let file = path.display().to_string();
+    tool("pdftoppm", &["-r", "600", "-mono", "-singlefile", &file, &root]);
+    let (width, height, bits) = pbm(&std::fs::read(format!("{root}.pbm")).expect("poppler wrote it"));
+    let mut poppler = Bitmap::new(width, height, 600);
+    poppler.bits = bits;
+    let black: u32 = poppler.bits.iter().map(|byte| byte.count_ones()).sum();
+    let raster = &drawn["PWG raster"];
+    // Both draw the same font; rounding moves an edge by a dot or two.
+    let wrong = strays(raster, &poppler, 3) + strays(&poppler, raster, 3);
+    assert!(black > 1_000_000 && wrong < 200, "{wrong} of {black} dots");
+}
+
+/// Width, height and rows of a PBM file without comments.
+fn pbm(file: &[u8]) -> (usize, usize, Vec<u8>) {
+    let mut lines = file.splitn(3, |byte| *byte == b'\n');
+    assert_eq!(lines.next(), Some(&b"P4"[..]));
+    let size = String::from_utf8_lossy(lines.next().expect("a size")).into_owned();
+    let (width, height) = size.split_once(' ').expect("two numbers");
+    let number = |text: &str| text.parse().expect("a number");
+    (
+        number(width),
+        number(height),
+        lines.next().expect("rows").to_vec(),
+    )
+}
+
+#[test]
+fn codes_scan_and_pins_read_from_the_dots_of_every_language() {
+    let content = label(5);
+    let expected = content.payload(Stock::L4732).to_string();
+    let sheet = Document::Labels(LabelSheet::new(Stock::L4732, 80, vec![content]));
+    for language in RASTER {
+        let name = language.name().replace(' ', "-");
+        let dots = sheets(language, &pages(&sheet, None)).remove(0);
+        let path = saved(&format!("raster-label-{name}.pbm"), &dots.to_pbm());
+        let picture = path.display().to_string();
+        let code = tool(
+            "zbarimg",
+            &["-q", "--raw", "-Sdisable", "-Sqrcode.enable", &picture],
+        );
+        assert_eq!(code.trim(), expected, "{name}");
+        let dots = sheets(language, &pages(&slip(PaperSize::A4), Some(&pin("9041726358")))).remove(0);
+        let panel = dots.cut([640, 2780, 3680, 280]).halved();
+        let path = saved(&format!("raster-pin-{name}.pbm"), &panel.to_pbm());
+        let picture = path.display().to_string();
+        let digits = ["--psm", "7", "-c", "tessedit_char_whitelist=0123456789"];
+        let read = tool("tesseract", &[&[picture.as_str(), "-"], &digits[..]].concat());
+        let read: String = read.chars().filter(char::is_ascii_digit).collect();
+        assert_eq!(read, "9041726358", "{name}");
+    }
+}
