@@ -91,7 +91,7 @@ pub enum PrintError {
         Vec<String>,
     ),
     /// The printer knows no language of this version.
-    #[error("{printer} speaks no language that this version prints in; it says: {}", list(.commands))]
+    #[error("{printer} speaks no language that this is printed in; it says: {}", list(.commands))]
     UnsupportedLanguage {
         /// Make and model.
         printer: String,
@@ -224,6 +224,19 @@ impl Printer {
             name.trim()
         };
         format!("{name} on port {}", self.port)
+    }
+
+    /// The language to print slips in, or a refusal that lists those that may carry a PIN.
+    pub fn slip_language(&self) -> Result<Language, PrintError> {
+        let found = self.language.filter(|language| language.may_carry_pin());
+        found.ok_or_else(|| PrintError::UnsupportedLanguage {
+            printer: self.describe(),
+            commands: self.commands.clone(),
+            supported: Language::supported()
+                .filter(|language| language.may_carry_pin())
+                .map(|language| language.name().to_owned())
+                .collect(),
+        })
     }
 
     /// The language to print in, or a refusal that lists those of this version.

@@ -38,7 +38,7 @@ pub fn hold(
     let roots = Roots::default();
     let found = roots
         .only_printer()
-        .and_then(|p| p.usable_language().map(|l| (p.describe(), l)));
+        .and_then(|p| p.slip_language().map(|l| (p.describe(), l)));
     let (printer, language) = found.map_err(|e| format!("{e}\n   {}", e.hint()))?;
     let say = |e: ConsoleError| e.to_string();
     console

@@ -178,4 +178,22 @@ mod tests {
         );
         clear(&roots);
     }
+
+    #[test]
+    fn a_printer_of_pdf_alone_is_not_for_slips() {
+        let pdf = roots("pdf", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:PDF;")]);
+        let printer = pdf.only_printer().unwrap();
+        assert_eq!(printer.usable_language(), Ok(Language::Pdf));
+        let error = printer.slip_language().unwrap_err();
+        assert!(
+            error.hint().contains("PCL 5, PostScript, PWG raster."),
+            "{}",
+            error.hint()
+        );
+        clear(&pdf);
+        let both = roots("both", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:PDF,PS3;")]);
+        let printer = both.only_printer().unwrap();
+        assert_eq!(printer.slip_language(), Ok(Language::PostScript));
+        clear(&both);
+    }
 }

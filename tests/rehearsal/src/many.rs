@@ -255,7 +255,7 @@ impl Outcome {
             let (slip, other) = (self.slip(&prepared.slip)?, self.slip(&next.slip)?);
             let (entry, other_entry) = (self.entry(&prepared.label)?, self.entry(&next.label)?);
             let label = &prepared.label;
-            if !slip.text.contains(label) {
+            if slip.label != *label {
                 return wrong(format!("slip {} does not name the key {label}", slip.number));
             }
             let number = slip.number.split('-').next().and_then(|n| n.parse::<u64>().ok());

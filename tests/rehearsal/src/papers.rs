@@ -1,8 +1,12 @@
-//! What came out of the printer: documents cut apart, rendered at 300 dpi, and read back from the pictures.
+//! What came out of the printer: sheets of dots, read as people and scanners read them.
+
+mod digits;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use bench::paper::{Bitmap, Job, each};
 
 use crate::officer::capture;
 use crate::{Error, Result, at, output};
@@ -39,173 +43,167 @@ pub enum Paper {
     },
 }
 
-/// Cuts what the printer received into PDF documents.
-#[must_use]
-pub fn documents(printed: &[u8]) -> Vec<&[u8]> {
-    let starts: Vec<usize> = printed
-        .windows(5)
-        .enumerate()
-        .filter(|(_, w)| w == b"%PDF-")
-        .map(|(at, _)| at)
-        .collect();
-    let ends = starts.iter().skip(1).copied().chain([printed.len()]);
-    starts
-        .iter()
-        .copied()
-        .zip(ends)
-        .map(|(start, end)| &printed[start..end])
-        .collect()
-}
+/// Digits and the letters of ids and PINs.
+const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ-";
 
-/// Renders every document into `folder` as `slip-N.png`, `label-N.png`, `record-N.png`, and reads it.
+/// Reads every document and keeps its picture in `folder` as `slip-N.png`, `label-N.png` or `record-N.png`.
 pub fn render(printed: &[u8], folder: &Path) -> Result<Vec<Paper>> {
     fs::create_dir_all(folder).map_err(at(folder))?;
     let mut papers = Vec::new();
     let mut counts = [0_usize; 3];
-    for document in documents(printed) {
-        let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
-        let pdf = work.path().join("page.pdf");
-        fs::write(&pdf, document).map_err(at(&pdf))?;
-        let text = text(&pdf)?;
-        let lower = text.to_lowercase();
-        let (kind, name) = if lower.contains("spaces are not typed") {
-            (0, "slip")
-        } else if lower.contains("ceremony record") {
-            (2, "record")
-        } else {
-            (1, "label")
-        };
-        for page in pictures(&pdf, work.path())? {
+    for job in each(printed) {
+        let job = job?;
+        let mut saved = |kind: usize, sheet: &Bitmap| {
             counts[kind] += 1;
-            let picture = folder.join(format!("{name}-{}.png", counts[kind]));
-            fs::copy(&page, &picture).map_err(at(&picture))?;
-            papers.push(match kind {
-                0 => Paper::Slip {
-                    number: slip_number(&text)?,
-                    pin: pin(&pdf)?,
-                    picture,
-                },
-                1 => Paper::Label {
-                    qr: qr(&picture)?,
-                    picture,
-                },
-                _ => {
-                    let qr = qr(&picture)?;
-                    let fingerprint = fingerprint(&text, &qr)?;
-                    Paper::Record {
-                        picture,
-                        fingerprint,
-                        qr,
-                        text: text.clone(),
-                    }
+            let name = ["slip", "label", "record"][kind];
+            save(sheet, &folder.join(format!("{name}-{}.png", counts[kind])))
+        };
+        let seen = Seen::of(&job)?;
+        papers.push(match seen {
+            Seen::Slip { number, pin, .. } => Paper::Slip {
+                picture: saved(0, &job.pages[0])?,
+                number,
+                pin,
+            },
+            Seen::Label { qr } => Paper::Label {
+                picture: saved(1, &job.pages[0])?,
+                qr,
+            },
+            Seen::Record { qr, page } => {
+                let text: Vec<String> = job.pages.iter().map(text).collect::<Result<_>>()?;
+                let text = text.join("\n");
+                Paper::Record {
+                    picture: saved(2, &job.pages[page])?,
+                    fingerprint: fingerprint(&text, &qr)?,
+                    qr,
+                    text,
                 }
-            });
-        }
+            }
+        });
     }
     Ok(papers)
 }
 
-/// What a slip says, read from its text alone: for batches in which pictures would take too long.
+/// What a slip says that tells it from others.
 #[derive(Debug, Clone)]
 pub struct SlipText {
     /// Slip number with check character.
     pub number: String,
     /// The PIN, gaps removed.
     pub pin: String,
-    /// All its text.
-    pub text: String,
+    /// The key that it belongs to.
+    pub label: String,
 }
 
-/// The text of every slip, and of every label sheet, in the order of printing; nothing is rendered.
+/// What slips say, and what the codes of label sheets say, in the order of printing; records are not read.
 pub fn texts(printed: &[u8]) -> Result<(Vec<SlipText>, Vec<String>)> {
-    let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
-    let pdf = work.path().join("page.pdf");
     let (mut slips, mut labels) = (Vec::new(), Vec::new());
-    for document in documents(printed) {
-        fs::write(&pdf, document).map_err(at(&pdf))?;
-        let text = text(&pdf)?;
-        let lower = text.to_lowercase();
-        if lower.contains("spaces are not typed") {
-            slips.push(SlipText {
-                number: slip_number(&text)?,
-                pin: pin(&pdf)?,
-                text,
-            });
-        } else if !lower.contains("ceremony record") {
-            labels.push(text);
+    for job in each(printed) {
+        match Seen::of(&job?)? {
+            Seen::Slip { number, pin, label } => slips.push(SlipText { number, pin, label }),
+            Seen::Label { qr } => labels.push(qr),
+            Seen::Record { .. } => {}
         }
     }
     Ok((slips, labels))
 }
 
-fn text(pdf: &Path) -> Result<String> {
+/// A document as it was recognised.
+enum Seen {
+    Slip {
+        number: String,
+        pin: String,
+        label: String,
+    },
+    Label {
+        qr: String,
+    },
+    Record {
+        qr: String,
+        page: usize,
+    },
+}
+
+impl Seen {
+    /// A slip has its number in the corner and no code; of codes, the record's says that it is one.
+    fn of(job: &Job) -> Result<Self> {
+        let first = job.pages.first();
+        let first = first.ok_or_else(|| Error::Wrong(format!("a {:?} job without dots", job.language)))?;
+        // Where the layout has them on A4, in millimetres.
+        let number =
+            digits::read(first, [170.0, 8.5, 26.0, 7.0], ALPHABET).and_then(|text| slip_number(&text));
+        if let Ok(number) = number {
+            return Ok(Self::Slip {
+                number,
+                pin: digits::read(first, [26.5, 118.5, 157.0, 11.0], ALPHABET)?,
+                label: digits::read(first, [14.0, 22.3, 36.0, 4.6], ALPHABET)?,
+            });
+        }
+        let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
+        for (page, sheet) in job.pages.iter().enumerate() {
+            let picture = work.path().join("page.pbm");
+            sheet.halved().save(&picture)?;
+            match qr(&picture) {
+                Ok(qr) if qr.starts_with("GLASSKEY-RECORD:") => return Ok(Self::Record { qr, page }),
+                Ok(qr) => return Ok(Self::Label { qr }),
+                Err(_) => {}
+            }
+        }
+        Err(Error::Wrong(
+            "a paper is no slip, and no code on it can be read".into(),
+        ))
+    }
+}
+
+/// Writes a picture at half its dots, as a PNG file.
+fn save(sheet: &Bitmap, picture: &Path) -> Result<PathBuf> {
+    let dots = picture.with_extension("pbm");
+    sheet.halved().save(&dots)?;
+    let png = output("pnmtopng", &[dots.as_os_str()])?;
+    fs::write(picture, png).map_err(at(picture))?;
+    fs::remove_file(&dots).map_err(at(&dots))?;
+    Ok(picture.to_owned())
+}
+
+/// What tesseract reads on a sheet.
+fn text(sheet: &Bitmap) -> Result<String> {
+    let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
+    let picture = work.path().join("page.pbm");
+    sheet.halved().save(&picture)?;
     let bytes = output(
-        "pdftotext",
-        &[OsStr::new("-layout"), pdf.as_os_str(), OsStr::new("-")],
+        "tesseract",
+        &[
+            picture.as_os_str(),
+            "-".as_ref(),
+            "--dpi".as_ref(),
+            "300".as_ref(),
+            "--psm".as_ref(),
+            "4".as_ref(),
+        ],
     )?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn pictures(pdf: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
-    let stem = folder.join("page");
-    output(
-        "pdftoppm",
-        &[
-            OsStr::new("-png"),
-            OsStr::new("-r"),
-            OsStr::new("300"),
-            pdf.as_os_str(),
-            stem.as_os_str(),
-        ],
-    )?;
-    let mut pages: Vec<PathBuf> = fs::read_dir(folder)
-        .map_err(at(folder))?
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.extension() == Some(OsStr::new("png")))
-        .collect();
-    pages.sort();
-    Ok(pages)
-}
-
-/// Reads the PIN as a person does: the large digits of the middle panel.
-fn pin(pdf: &Path) -> Result<String> {
-    let panel = |value: &str| OsStr::new(value).to_owned();
-    // A4 in points: three panels of 280.6 each.
-    let arguments = [
-        "-layout", "-r", "72", "-x", "0", "-y", "281", "-W", "596", "-H", "280",
-    ]
-    .map(panel);
-    let mut arguments: Vec<&OsStr> = arguments.iter().map(std::convert::AsRef::as_ref).collect();
-    arguments.extend([pdf.as_os_str(), OsStr::new("-")]);
-    let text = String::from_utf8_lossy(&output("pdftotext", &arguments)?).into_owned();
-    // Groups of up to four characters, wide gaps between; nothing else on the panel is written like this.
-    let line = text.lines().map(str::trim).find(|line| {
-        let groups: Vec<&str> = line.split_whitespace().collect();
-        let is_group = |group: &&str| {
-            group
-                .chars()
-                .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
-        };
-        groups.iter().all(is_group)
-            && groups.split_last().is_some_and(|(last, whole)| {
-                last.len() <= 4 && !whole.is_empty() && whole.iter().all(|group| group.len() == 4)
-            })
-    });
-    line.map(|l| l.replace(' ', ""))
-        .ok_or_else(|| Error::Wrong(format!("the slip's middle panel holds no PIN: {text}")))
-}
-
 fn slip_number(text: &str) -> Result<String> {
-    capture(text, r"\b(\d{4}-[0-9A-Z])\b")
+    capture(text, r"^(\d{4}-[0-9A-Z])$")
 }
 
 /// The station's fingerprint as its QR code and its printed groups agree on it.
 fn fingerprint(text: &str, qr: &str) -> Result<String> {
     let digits = capture(qr, "^GLASSKEY-RECORD:1:[0-9A-Z]{8}:([0-9A-F]{64}):[0-9A-F]{64}$")?;
     let groups: Vec<&str> = (0..16).map(|n| &digits[4 * n..4 * n + 4]).collect();
-    let printed: Vec<&str> = text.split_whitespace().collect();
-    if printed.windows(groups.len()).any(|words| words == groups) {
+    // Digits that tesseract takes for each other in this font count as the same.
+    let alike = |text: &str| -> String {
+        let digit = |c: char| match c.to_ascii_uppercase() {
+            '0' | 'O' | 'D' | '8' | 'B' | 'Q' | '6' | 'G' | '@' => '0',
+            '5' | 'S' => '5',
+            '1' | 'I' | 'L' => '1',
+            '2' | 'Z' => '2',
+            other => other,
+        };
+        text.chars().filter(|c| !c.is_whitespace()).map(digit).collect()
+    };
+    if alike(text).contains(&alike(&digits)) {
         Ok(groups.join(" "))
     } else {
         Err(Error::Wrong(format!(

@@ -1,19 +1,23 @@
 //! What a PIN leaves in a machine's memory: every form in which it may lie there, and a search through a whole dump.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
-use flate2::read::ZlibDecoder;
+use bench::paper::{Bitmap, jobs};
 
-use crate::papers::documents;
 use crate::{Error, Result, at};
 
 /// Shortest stretch of a PIN that counts as found: an allocator may have written over the beginning of a freed copy.
 const STRETCH: usize = 8;
 /// Length of the pieces of a page that are looked for.
-const PIECE: usize = 32;
+const PIECE: usize = 24;
+/// Different bytes that a piece has at least: fewer are in any picture.
+const VARIETY: usize = 8;
+/// Pieces of a page that are looked for, spread evenly over it.
+const PIECES: usize = 4000;
 /// Memory is read in blocks; a block of zeros, as the kernel leaves what it frees, is passed over.
 const BLOCK: usize = 4096;
 
@@ -59,17 +63,15 @@ impl Traces {
         }
         let number: u64 = pin[..16].parse().map_err(|_| Error::Wrong("no number".into()))?;
         patterns.push(("number", number.to_le_bytes().to_vec()));
-        let foreign: Vec<u8> = documents(others)
-            .into_iter()
-            .flat_map(contents)
-            .flatten()
-            .collect();
-        let streams = streams(slip).into_iter().filter(|s| is_content(&s.1));
-        for (packed, content) in streams {
-            for (name, bytes) in [("page, packed", packed), ("page", content)] {
-                // What every page says in the same words is no trace of this one.
-                let pieces = bytes.chunks_exact(PIECE).filter(|piece| !has(&foreign, piece));
-                patterns.extend(pieces.map(|piece| (name, piece.to_vec())));
+        let foreign = pages(others)?;
+        let foreign: BTreeSet<&[u8]> = foreign.iter().flat_map(|page| page.bits.windows(PIECE)).collect();
+        let packed = pieces(slip, &|piece| !has(others, piece));
+        patterns.extend(packed.into_iter().map(|piece| ("page, packed", piece)));
+        for page in pages(slip)? {
+            // A row may lie in memory at another place within its bytes than on paper.
+            for shift in 0..8 {
+                let rows = pieces(&shifted(&page.bits, shift), &|piece| !foreign.contains(piece));
+                patterns.extend(rows.into_iter().map(|piece| ("page", piece)));
             }
         }
         Self::build(patterns)
@@ -154,30 +156,28 @@ impl Overlapping for AhoCorasick {
     }
 }
 
-/// The packed streams of a PDF file with what is in them.
-fn streams(pdf: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    const BEGIN: &[u8] = b"stream\n";
-    let starts = (0..pdf.len()).filter(|at| pdf[*at..].starts_with(BEGIN));
-    let read = |at: usize| {
-        let packed = &pdf[at + BEGIN.len()..];
-        let mut decoder = ZlibDecoder::new(packed);
-        let mut content = Vec::new();
-        decoder.read_to_end(&mut content).ok()?;
-        let length = usize::try_from(decoder.total_in()).ok()?;
-        Some((packed[..length].to_vec(), content))
-    };
-    starts.filter_map(read).collect()
+/// All sheets of what was printed.
+fn pages(printed: &[u8]) -> Result<Vec<Bitmap>> {
+    let jobs = jobs(printed).map_err(|e| Error::Wrong(e.to_string()))?;
+    Ok(jobs.into_iter().flat_map(|job| job.pages).collect())
 }
 
-/// The contents of all packed pages of a document.
-fn contents(pdf: &[u8]) -> Vec<Vec<u8>> {
-    let all = streams(pdf).into_iter().map(|(_, content)| content);
-    all.filter(|content| is_content(content)).collect()
+/// Pieces that are like nothing else: of enough different bytes, and `is_own`.
+fn pieces(bytes: &[u8], is_own: &dyn Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
+    let varied = |piece: &&[u8]| piece.iter().collect::<BTreeSet<_>>().len() >= VARIETY;
+    let all: BTreeSet<&[u8]> = bytes.chunks_exact(PIECE).filter(varied).collect();
+    let step = all.len().div_ceil(PIECES).max(1);
+    let spread = all.into_iter().step_by(step).filter(|piece| is_own(piece));
+    spread.map(<[u8]>::to_vec).collect()
 }
 
-/// Whether a stream draws text on a page.
-fn is_content(stream: &[u8]) -> bool {
-    has(stream, b" Tf") && has(stream, b"BT")
+/// The same bits, this many places further right.
+fn shifted(bytes: &[u8], places: u32) -> Vec<u8> {
+    let before = std::iter::once(&0).chain(bytes);
+    let pairs = before
+        .zip(bytes)
+        .map(|(left, right)| u16::from_be_bytes([*left, *right]));
+    pairs.map(|pair| (pair >> places).to_be_bytes()[1]).collect()
 }
 
 fn has(bytes: &[u8], wanted: &[u8]) -> bool {
@@ -215,6 +215,19 @@ mod tests {
         }
         assert!(forms(&traces, b"7391508 2640137 7391-5080").is_empty());
         assert!(Traces::of("73915082", b"", b"").is_err());
+    }
+
+    #[test]
+    fn pieces_of_a_page_are_found_wherever_they_begin() {
+        let page: Vec<u8> = (0..960_u32).map(|n| (n * n / 7).to_le_bytes()[0]).collect();
+        let own = pieces(&page, &|_| true);
+        assert!(own.len() > 20, "{}", own.len());
+        assert!(own.iter().all(|piece| has(&page, piece)));
+        assert!(pieces(&page, &|_| false).is_empty() && pieces(&[0; 960], &|_| true).is_empty());
+        assert_eq!(
+            shifted(&[0b1000_0001, 0b0100_0000], 1),
+            [0b0100_0000, 0b1010_0000]
+        );
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::{Result, at};
 pub const PRINTER_PORT: usize = 3;
 /// Name of the officer's stick at the machine.
 pub const STICK: &str = "officer";
-/// What the printer says of itself: the languages that this version prints in.
-pub const PRINTER_ID: &str = "MFG:Virtual;MDL:Bench Page Printer;CMD:PDF;";
+/// What the printer says of itself, as most office printers do.
+pub const PRINTER_ID: &str = "MFG:Virtual;MDL:Bench Page Printer;CMD:PJL,PCL5e,PDF;";
 
 /// A station that is switched on.
 pub struct Station {
@@ -37,8 +37,13 @@ pub fn make_stick(path: &Path, plan: &str) -> Result<Stick> {
 impl Station {
     /// Boots the image's scripted twin; the console's text goes to `log` as well.
     pub fn start(kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
+        Self::start_with(PRINTER_ID, kernel, stick, log)
+    }
+
+    /// The same with a printer that says this of itself.
+    pub fn start_with(printer: &str, kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
         let machine = Qemu::builder().stick(STICK, stick.path());
-        Self::boot(machine, kernel, stick, log)
+        Self::boot(machine, printer, kernel, stick, log)
     }
 
     /// The same on a computer whose clock says `clock` (UTC, as QEMU reads it: `1999-12-31T23:59:00`).
@@ -47,22 +52,22 @@ impl Station {
             .stick(STICK, stick.path())
             .arg("-rtc")
             .arg(format!("base={clock}"));
-        Self::boot(machine, kernel, stick, log)
+        Self::boot(machine, PRINTER_ID, kernel, stick, log)
     }
 
     /// The same with the stick's image served by `medium`, which can fail and counts what it is asked for.
     pub fn start_served(kernel: &Path, stick: Stick, medium: &Medium, log: &Path) -> Result<Self> {
         let machine = Qemu::builder().stick_served(STICK, medium);
-        Self::boot(machine, kernel, stick, log)
+        Self::boot(machine, PRINTER_ID, kernel, stick, log)
     }
 
     /// The same for a machine whose memory can still be looked at when the guest has switched it off ([`Self::wait_off`]).
     pub fn start_kept(kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
         let machine = Qemu::builder().stick(STICK, stick.path()).arg("-no-shutdown");
-        Self::boot(machine, kernel, stick, log)
+        Self::boot(machine, PRINTER_ID, kernel, stick, log)
     }
 
-    fn boot(machine: Builder, kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
+    fn boot(machine: Builder, printer: &str, kernel: &Path, stick: Stick, log: &Path) -> Result<Self> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(at(folder))?;
         }
@@ -73,7 +78,7 @@ impl Station {
             .console_log(log)
             .start()?;
         let started = Instant::now();
-        let printer = Printer::new(PRINTER_ID);
+        let printer = Printer::new(printer);
         machine.plug(PRINTER_PORT, &printer)?;
         Ok(Self {
             machine,

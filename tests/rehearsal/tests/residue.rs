@@ -12,7 +12,7 @@ use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
 use bench::usbredir::printer::PortStatus;
 use rehearsal::officer::Officer;
-use rehearsal::papers::{documents, texts};
+use rehearsal::papers::texts;
 use rehearsal::plan::Plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::residue::Traces;
@@ -93,7 +93,6 @@ fn a_sealed_pin_is_nowhere_in_memory_and_none_outlives_the_power_off() {
 
     let all = printer.printed();
     let others = &all[slip.len()..];
-    assert_eq!(documents(&slip).len(), 1);
     let traces = Traces::of(&pin, &slip, others).unwrap();
     // What the search finds where there is something: on the paper, and in memory while it is printed.
     let on_paper = traces.found_in(&slip);

@@ -68,18 +68,18 @@ impl Bitmap {
         part
     }
 
-    /// Half as many dots each way; one of four black ones blackens a dot only with a second beside it.
+    /// Half as many dots each way; one is black where any of its four was.
     #[must_use]
     pub fn halved(&self) -> Self {
         let mut half = Self::new(self.width / 2, self.height / 2, self.dpi / 2);
         for y in 0..half.height {
-            for x in 0..half.width {
-                let dots = [(0, 0), (1, 0), (0, 1), (1, 1)];
-                let black = dots
-                    .iter()
-                    .filter(|(dx, dy)| self.is_black(2 * x + dx, 2 * y + dy));
-                if black.count() >= 2 {
-                    half.row_mut(y)[x / 8] |= 0x80 >> (x % 8);
+            let (upper, lower) = (self.row(2 * y), self.row(2 * y + 1));
+            for (x, target) in half.row_mut(y).iter_mut().enumerate() {
+                for (at, shift) in [(2 * x, 4), (2 * x + 1, 0)] {
+                    let both = |row: &[u8]| row.get(at).copied().unwrap_or(0);
+                    let dots = both(upper) | both(lower);
+                    let pairs = (0..4).filter(|pair| dots & (0xc0 >> (2 * pair)) != 0);
+                    *target |= pairs.fold(0_u8, |bits, pair| bits | 8 >> pair) << shift;
                 }
             }
         }

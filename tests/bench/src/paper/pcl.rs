@@ -35,7 +35,7 @@ struct Reader<'a> {
     page: Setup,
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     /// Reads a page up to the reset behind its form feed.
     fn page(&mut self) -> Result<Bitmap> {
         loop {

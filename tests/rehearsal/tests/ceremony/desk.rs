@@ -20,6 +20,7 @@ pub(crate) struct Desk {
     printed: Vec<u8>,
     console: String,
     starts: usize,
+    printer: &'static str,
 }
 
 fn kernel() -> PathBuf {
@@ -63,7 +64,19 @@ impl Desk {
             printed: Vec::new(),
             console: String::new(),
             starts: 0,
+            printer: station::PRINTER_ID,
         }
+    }
+
+    /// With a printer that says this of itself.
+    pub(crate) fn printer(mut self, id: &'static str) -> Self {
+        self.printer = id;
+        self
+    }
+
+    /// All that was printed.
+    pub(crate) fn printed(&self) -> &[u8] {
+        &self.printed
     }
 
     /// One start of the station, until it switches itself off.
@@ -94,7 +107,7 @@ impl Desk {
         let log = self.folder.path().join(format!("console-{}.log", self.starts));
         let stick = self.stick.take().expect("the stick is at hand");
         let played = (|| {
-            let mut station = Station::start(&kernel(), stick, &log)?;
+            let mut station = Station::start_with(self.printer, &kernel(), stick, &log)?;
             script(&mut team(Officer::new(&mut station)))?;
             // The console is gone with the machine; by the last question it has said all but good-bye.
             self.console.push_str(&station.console().text());

@@ -5,6 +5,7 @@
 mod custody;
 mod desk;
 mod faults;
+mod languages;
 mod policy;
 mod sittings;
 
