@@ -35,7 +35,7 @@ fn device(how: &str) -> Printer {
 fn crash(officer: &mut Officer<'_>, how: &str, said: &str) -> Result<()> {
     officer.plug(SOCKET, &device(how))?;
     officer.see(&format!(
-        "(?s)The ceremony program has crashed: {said}.*journal on the stick holds\r?\n   all that was confirmed"
+        r"(?s)The ceremony program has crashed: {said}.*journal on the stick holds\s+all that was confirmed"
     ))?;
     officer.pull(SOCKET)
 }
@@ -114,7 +114,7 @@ fn three_crashes_without_a_key_done_end_in_a_machine_that_is_off_and_a_stick_tha
     }
     crash(&mut officer, "abort", "signal 6").unwrap();
     officer
-        .see("(?s)It is not started again.*the same\r?\n   stick, .*Press Enter to switch off:")
+        .see(r"(?s)It is not started again.*the same\s+stick.*Press Enter to switch off:")
         .unwrap();
     officer.say("").unwrap();
     let lines = table.finish(station, &ceremony);
