@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 EVENTS = {
-    "started", "self-test", "planned", "present", "answered", "intended", "done", "failed", "key-identified",
+    "started", "self-test", "usb-refused", "planned", "present", "answered", "intended", "done", "failed", "key-identified",
     "slip-voided", "key-rejected", "key-prepared", "exception", "paused", "resumed", "sealing-started", "key-sealed",
     "manifest-written", "ended", "clock-set",
 }
