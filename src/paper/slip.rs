@@ -229,9 +229,13 @@ impl SlipContent {
     }
 }
 
-/// The styles that a PIN can be printed in, by its length.
-pub fn pin_styles() -> impl Iterator<Item = Style> {
-    PIN_SIZES.into_iter().map(|(_, size, _)| Style::mono(size))
+/// The styles that a PIN of so many bytes can be printed in; up to 16 fit in the largest on either paper.
+pub fn pin_styles(length: usize) -> impl Iterator<Item = Style> {
+    let possible = if length <= 16 { 1 } else { PIN_SIZES.len() };
+    PIN_SIZES
+        .into_iter()
+        .take(possible)
+        .map(|(_, size, _)| Style::mono(size))
 }
 
 /// Height of a panel.

@@ -88,7 +88,7 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
     let drawn_before = request
         .document
         .takes_pin()
-        .then(|| drawn_for_a_pin(&request.document));
+        .then(|| drawn_for_a_pin(&request.document, secret.expose().len()));
     let pin = pin(&secret)?;
     drop(secret);
     let kernel = SystemRandom::new();
@@ -122,11 +122,12 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
     })
 }
 
-/// Pictures of all that a document shows with some other PIN, and of every character that a PIN can have.
-fn drawn_for_a_pin(document: &Document) -> Result<Glyphs, PrintError> {
+/// Pictures of all that a document shows with some other PIN, and of every character that a PIN of this length
+/// can have.
+fn drawn_for_a_pin(document: &Document, length: usize) -> Result<Glyphs, PrintError> {
     let pages = document.stand_in_pages().map_err(PrintError::Layout)?;
     let mut glyphs = Glyphs::of(&pages, language::RESOLUTION);
-    for style in slip::pin_styles() {
+    for style in slip::pin_styles(length) {
         glyphs.draw(style, '!'..='~');
     }
     Ok(glyphs)
@@ -244,6 +245,14 @@ mod tests {
             Err(PrintError::UnsupportedLanguage { .. })
         ));
         assert!(sink.0.is_empty());
+    }
+
+    #[test]
+    fn pins_of_every_length_have_their_pictures() {
+        for length in [4, 16, 17, 20, 40, 60] {
+            let pin = Secret::new(vec![b'7'; length]);
+            assert!(render(&request(slip(), Language::Pwg), pin).is_ok(), "{length}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn a_sealed_pin_is_nowhere_in_memory_and_none_outlives_the_power_off() {
     assert!(key.wait_touch_awaited(Duration::from_secs(20)));
     key.touch();
     let end = std::time::Instant::now() + Duration::from_mins(1);
-    while !printer.has_waiting() {
+    while !printer.is_waiting() {
         assert!(std::time::Instant::now() < end, "nothing is sent to the printer");
         std::thread::sleep(Duration::from_millis(50));
     }

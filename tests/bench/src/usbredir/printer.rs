@@ -89,9 +89,9 @@ impl Printer {
         std::mem::take(&mut self.lock().printed)
     }
 
-    /// Whether the host has sent something that is not taken yet.
+    /// Whether bytes wait that a printer out of paper or out of order does not take.
     #[must_use]
-    pub fn has_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         !self.lock().waiting.is_empty()
     }
 

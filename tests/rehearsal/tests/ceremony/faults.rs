@@ -330,7 +330,10 @@ fn a_printer_that_goes_away_costs_slip_numbers_and_no_key() {
         // In the middle of a slip.
         printer.set_status(PortStatus::PaperOut);
         officer.touching(&key, "Drawing a PIN and printing slip 0001")?;
-        wait();
+        // Drawing takes seconds under emulation; a station that never sends hangs here until the runner ends it.
+        while !printer.is_waiting() {
+            wait();
+        }
         officer.pull(PRINTER_PORT)?;
         officer.see("The printer (went away|refused)")?;
         officer.see("Slip 0001-. is void")?;
