@@ -144,7 +144,7 @@ fn the_screen_shows_a_crash_and_the_keyboard_answers() {
     screen.see("Press Enter to start it again").unwrap();
     let shown = screen.read().unwrap();
     assert!(
-        shown.contains("all that was confirmed") && !shown.contains("type your part"),
+        shown.contains("as after a power cut") && !shown.contains("type your part"),
         "{shown}"
     );
     screen.machine().pull(SOCKET).unwrap();
