@@ -330,8 +330,10 @@ fn a_printer_that_goes_away_costs_slip_numbers_and_no_key() {
         // In the middle of a slip.
         printer.set_status(PortStatus::PaperOut);
         officer.touching(&key, "Drawing a PIN and printing slip 0001")?;
-        // Drawing takes seconds under emulation; a station that never sends hangs here until the runner ends it.
+        // Drawing takes seconds under emulation.
+        let end = std::time::Instant::now() + Duration::from_mins(2);
         while !printer.is_waiting() {
+            assert!(std::time::Instant::now() < end, "nothing is sent to the printer");
             wait();
         }
         officer.pull(PRINTER_PORT)?;
