@@ -7,7 +7,7 @@ use bench::stick::Stick;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::papers::{self, Paper};
+use crate::papers::{self, Paper, Recognised};
 use crate::recipient::Recipient;
 use crate::station::Station;
 use crate::{Error, Result, at};
@@ -122,17 +122,14 @@ impl Evidence {
         slips.collect()
     }
 
-    /// The text of the ceremony record printed last, line breaks as spaces.
+    /// The text of the ceremony record printed last.
     #[must_use]
-    pub fn record(&self) -> String {
+    pub fn record(&self) -> Recognised {
         let text = self.papers.iter().rev().find_map(|paper| match paper {
-            Paper::Record { text, .. } => Some(text.as_str()),
+            Paper::Record { text, .. } => Some(text.clone()),
             _ => None,
         });
         text.unwrap_or_default()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
     }
 
     /// The transcript's lines about one kind of event, such as `slip-voided`.

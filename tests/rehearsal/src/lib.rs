@@ -65,6 +65,8 @@ pub(crate) fn output(program: &str, arguments: &[&std::ffi::OsStr]) -> Result<Ve
     };
     let done = std::process::Command::new(program)
         .args(arguments)
+        // A reader that shares its few cores with machines is slower for every thread more.
+        .env("OMP_THREAD_LIMIT", "1")
         .output()
         .map_err(|e| failed(format!("{e}; image/install-tools --tests installs it")))?;
     if done.status.success() {

@@ -1,12 +1,15 @@
 //! What came out of the printer: sheets of dots, read as people and scanners read them.
 
 mod digits;
+mod recognised;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bench::paper::{Bitmap, Job, each};
+
+pub use recognised::Recognised;
 
 use crate::officer::capture;
 use crate::{Error, Result, at, output};
@@ -38,8 +41,8 @@ pub enum Paper {
         fingerprint: String,
         /// What its QR code says.
         qr: String,
-        /// All its text.
-        text: String,
+        /// All its text, as an optical reader makes it out.
+        text: Recognised,
     },
 }
 
@@ -71,7 +74,7 @@ pub fn render(printed: &[u8], folder: &Path) -> Result<Vec<Paper>> {
             },
             Seen::Record { qr, page } => {
                 let text: Vec<String> = job.pages.iter().map(text).collect::<Result<_>>()?;
-                let text = text.join("\n");
+                let text = Recognised::new(text.join("\n"));
                 Paper::Record {
                     picture: saved(2, &job.pages[page])?,
                     fingerprint: fingerprint(&text, &qr)?,
@@ -189,25 +192,14 @@ fn slip_number(text: &str) -> Result<String> {
 }
 
 /// The station's fingerprint as its QR code and its printed groups agree on it.
-fn fingerprint(text: &str, qr: &str) -> Result<String> {
+fn fingerprint(text: &Recognised, qr: &str) -> Result<String> {
     let digits = capture(qr, "^GLASSKEY-RECORD:1:[0-9A-Z]{8}:([0-9A-F]{64}):[0-9A-F]{64}$")?;
     let groups: Vec<&str> = (0..16).map(|n| &digits[4 * n..4 * n + 4]).collect();
-    // Digits that tesseract takes for each other in this font count as the same.
-    let alike = |text: &str| -> String {
-        let digit = |c: char| match c.to_ascii_uppercase() {
-            '0' | 'O' | 'D' | '8' | 'B' | 'Q' | '6' | 'G' | '@' => '0',
-            '5' | 'S' => '5',
-            '1' | 'I' | 'L' => '1',
-            '2' | 'Z' => '2',
-            other => other,
-        };
-        text.chars().filter(|c| !c.is_whitespace()).map(digit).collect()
-    };
-    if alike(text).contains(&alike(&digits)) {
+    if text.contains(&digits) {
         Ok(groups.join(" "))
     } else {
         Err(Error::Wrong(format!(
-            "the record does not print the fingerprint of its QR code: {text}"
+            "the record does not print the fingerprint {digits} of its QR code: {text}"
         )))
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn read(sheet: &Bitmap, area: [f32; 4], alphabet: &str) -> Result<Str
     let line = sheet.cut(area.map(|length| dots(length, sheet.dpi)));
     let known = shapes(alphabet)?;
     let mut text = String::new();
-    for part in parts(&line) {
+    for part in characters(&line) {
         let found = shape(&line, part);
         let mut ranked: Vec<(usize, char)> = known
             .iter()
@@ -55,25 +55,64 @@ fn whole(place: f32) -> usize {
     place.round() as usize
 }
 
+/// Width of a character's cell, in per mille of the height of a digit.
+const PITCH: usize = 826;
+
+/// Black dots of a column.
+fn ink(line: &Bitmap, x: usize) -> usize {
+    (0..line.height).filter(|y| line.is_black(x, *y)).count()
+}
+
+/// The rectangle around what is black between two columns.
+fn around(line: &Bitmap, left: usize, right: usize) -> [usize; 4] {
+    let rows = |y: &usize| (left..right).any(|x| line.is_black(x, *y));
+    let top = (0..line.height).find(rows).unwrap_or(0);
+    [left, top, right, (0..line.height).rfind(rows).unwrap_or(0) + 1]
+}
+
 /// The rectangles around shapes that blank columns part, from the left: left, top, right, bottom.
 fn parts(line: &Bitmap) -> Vec<[usize; 4]> {
-    let is_inked = |x: usize| (0..line.height).any(|y| line.is_black(x, y));
     let mut parts = Vec::new();
     let mut start = None;
     for x in 0..=line.width {
-        match (start, x < line.width && is_inked(x)) {
+        match (start, x < line.width && ink(line, x) > 0) {
             (None, true) => start = Some(x),
             (Some(left), false) => {
-                let rows = |y: &usize| (left..x).any(|x| line.is_black(x, *y));
-                let top = (0..line.height).find(rows).unwrap_or(0);
-                let bottom = (0..line.height).rfind(rows).unwrap_or(0) + 1;
-                parts.push([left, top, x, bottom]);
+                parts.push(around(line, left, x));
                 start = None;
             }
             _ => {}
         }
     }
     parts
+}
+
+/// The same, with letters that touch each other told apart.
+fn characters(line: &Bitmap) -> Vec<[usize; 4]> {
+    let parts = parts(line);
+    let height = parts.iter().map(|[_, top, _, bottom]| bottom - top).max();
+    let cell = (height.unwrap_or(0) * PITCH / 1000).max(1);
+    let apart = |[left, top, right, bottom]: [usize; 4]| {
+        let count = ((right - left + cell / 8) / cell).max(1);
+        if count == 1 {
+            return vec![[left, top, right, bottom]];
+        }
+        // Wide letters touch each other where there is least ink.
+        let mut cuts = vec![left];
+        for number in 1..count {
+            let middle = left + (right - left) * number / count;
+            let near = middle - cell / 5..middle + cell / 5;
+            cuts.push(
+                near.min_by_key(|x| (ink(line, *x), x.abs_diff(middle)))
+                    .unwrap_or(middle),
+            );
+        }
+        cuts.push(right);
+        cuts.windows(2)
+            .map(|pair| around(line, pair[0], pair[1]))
+            .collect()
+    };
+    parts.into_iter().flat_map(apart).collect()
 }
 
 fn shape(sheet: &Bitmap, [left, top, right, bottom]: [usize; 4]) -> Shape {
@@ -144,6 +183,19 @@ mod tests {
             });
         }
         sheet
+    }
+
+    #[test]
+    fn letters_that_touch_are_told_apart() {
+        let all = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+        for first in "KWMXAVTJ0".chars() {
+            for second in all.as_bytes().chunks(6) {
+                let second = second.iter().map(|c| char::from(*c));
+                let text: String = second.flat_map(|second| [first, second]).collect();
+                let sheet = line(&text, 92.0);
+                assert_eq!(read(&sheet, [0.0, 0.0, 209.0, 12.0], all).unwrap(), text);
+            }
+        }
     }
 
     #[test]
