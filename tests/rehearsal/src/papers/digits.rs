@@ -90,8 +90,11 @@ fn parts(line: &Bitmap) -> Vec<[usize; 4]> {
 /// The same, with letters that touch each other told apart.
 fn characters(line: &Bitmap) -> Vec<[usize; 4]> {
     let parts = parts(line);
-    let height = parts.iter().map(|[_, top, _, bottom]| bottom - top).max();
-    let cell = (height.unwrap_or(0) * PITCH / 1000).max(1);
+    // A hyphen is lower than a digit, and the tail of a Q reaches lower: the height in the middle is a digit's.
+    let mut heights: Vec<usize> = parts.iter().map(|[_, top, _, bottom]| bottom - top).collect();
+    heights.sort_unstable();
+    let height = heights.get(heights.len() / 2).copied().unwrap_or(0);
+    let cell = (height * PITCH / 1000).max(1);
     let apart = |[left, top, right, bottom]: [usize; 4]| {
         let count = ((right - left + cell / 8) / cell).max(1);
         if count == 1 {
@@ -188,6 +191,10 @@ mod tests {
     #[test]
     fn letters_that_touch_are_told_apart() {
         let all = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+        for text in ["9VQYRW", "QRW0KW"] {
+            let sheet = line(text, 92.0);
+            assert_eq!(read(&sheet, [0.0, 0.0, 209.0, 12.0], all).unwrap(), text);
+        }
         for first in "KWMXAVTJ0".chars() {
             for second in all.as_bytes().chunks(6) {
                 let second = second.iter().map(|c| char::from(*c));

@@ -14,11 +14,12 @@ use serde_json::Value;
 use crate::table::{Table, image, verified};
 
 /// Everything that the station asks kernel, firmware and people before a ceremony.
-const CHECKS: [&str; 11] = [
+const CHECKS: [&str; 12] = [
     "no sockets",
     "network interfaces",
     "kernel modules",
     "raw memory access",
+    "USB policy",
     "kernel lockdown",
     "Secure Boot",
     "memory is locked",
