@@ -1,7 +1,8 @@
-//! The udev rules are what the table gives, and they give devices to the person at the seat and to nobody else.
+//! The udev rules are what the table gives, and they give devices to the person at the seat and to nobody else. The unit starts.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use super::repository;
 
@@ -113,4 +114,43 @@ fn rules_for_everybody_or_for_vendors_are_refused() {
     ] {
         assert!(complaint(rule).is_some(), "{rule}");
     }
+}
+
+/// The program that a unit starts, with these directories in place of the unit's and a free port.
+fn started(unit: &str, state: &str) -> Command {
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
+    let line = line.unwrap().replace("%S", state).replace(":8080", ":0");
+    let mut words = line.split_whitespace();
+    assert_eq!(
+        words.next(),
+        Some("/usr/bin/glasskey"),
+        "where the package puts it"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glasskey"));
+    command.args(words).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn the_unit_starts_a_sandbox_that_answers_on_loopback() {
+    let unit = fs::read_to_string(repository("udev/glasskey-sandbox.service")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("glasskey-sandbox")).unwrap();
+    let state = folder.path().display().to_string();
+    let mut server = started(&unit, &state).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let answers = line
+        .split_once("127.0.0.1:")
+        .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+        .is_some_and(|port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(answers, "{line:?}");
+    assert!(folder.path().join("glasskey-sandbox/token").is_file());
+    // An option that the program does not know would not start.
+    let mut unknown = started(&unit.replace("--state", "--states"), &state);
+    assert!(!unknown.status().unwrap().success());
 }
