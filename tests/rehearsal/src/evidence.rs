@@ -222,6 +222,18 @@ pub fn sha256(bytes: &[u8]) -> String {
         })
 }
 
+/// A slip's number as papers show it: four digits and the check character of ISO/IEC 7064 MOD 37,36.
+#[must_use]
+pub fn slip_number(number: u64) -> String {
+    let digits = format!("{number:04}");
+    let product = digits.bytes().fold(36, |product, digit| {
+        let sum = (product + u32::from(digit - b'0')) % 36;
+        (if sum == 0 { 36 } else { sum }) * 2 % 37
+    });
+    let check = char::from_digit((37 - product) % 36, 36).unwrap_or('?');
+    format!("{digits}-{}", check.to_ascii_uppercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,5 +264,13 @@ mod tests {
     fn counts_what_overlaps_too() {
         assert_eq!(occurrences(b"121 1213121", b"121"), 3);
         assert_eq!(occurrences(b"", b"1"), 0);
+    }
+
+    #[test]
+    fn slip_numbers_have_the_check_characters_of_the_standard() {
+        assert_eq!(slip_number(1), "0001-E");
+        assert_eq!(slip_number(2), "0002-C");
+        assert_eq!(slip_number(3), "0003-A");
+        assert_ne!(slip_number(10), slip_number(1000));
     }
 }

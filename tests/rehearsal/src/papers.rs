@@ -195,7 +195,7 @@ fn slip_number(text: &str) -> Result<String> {
 fn fingerprint(text: &Recognised, qr: &str) -> Result<String> {
     let digits = capture(qr, "^GLASSKEY-RECORD:1:[0-9A-Z]{8}:([0-9A-F]{64}):[0-9A-F]{64}$")?;
     let groups: Vec<&str> = (0..16).map(|n| &digits[4 * n..4 * n + 4]).collect();
-    if text.contains(&digits) {
+    if text.resembles(&digits) {
         Ok(groups.join(" "))
     } else {
         Err(Error::Wrong(format!(

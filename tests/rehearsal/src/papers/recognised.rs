@@ -13,14 +13,34 @@ impl Recognised {
         Self(text)
     }
 
-    /// Whether a text is on the sheet: letters and digits count, and one in eight of them may be misread.
+    /// Whether a text is on the sheet: one in eight of its letters may be misread, and none of its digits.
     ///
-    /// Characters that look alike count as the same, so that of numbers the shape is compared, and not every digit.
+    /// Letters and digits alone count, and those that look alike count as the same.
     #[must_use]
     pub fn contains(&self, wanted: &str) -> bool {
-        let (text, wanted) = (alike(&self.0), alike(wanted));
-        !wanted.is_empty() && nearest(&text, &wanted) <= wanted.len() / 8
+        self.holds(wanted, NEVER)
     }
+
+    /// The same for a run of digits that is known from elsewhere: one in eight of these may be misread too.
+    #[must_use]
+    pub fn resembles(&self, wanted: &str) -> bool {
+        self.holds(wanted, 1)
+    }
+
+    fn holds(&self, wanted: &str, digit: usize) -> bool {
+        let (text, wanted) = (alike(&self.0), alike(wanted));
+        !wanted.is_empty() && nearest(&text, &wanted, digit) <= wanted.len() / 8
+    }
+}
+
+/// What a misread digit costs where none may be misread.
+const NEVER: usize = 1 << 16;
+
+/// A letter or digit, as what it looks like.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    alike: char,
+    is_digit: bool,
 }
 
 impl fmt::Display for Recognised {
@@ -30,7 +50,7 @@ impl fmt::Display for Recognised {
 }
 
 /// Letters and digits alone, one for all that look alike.
-fn alike(text: &str) -> Vec<char> {
+fn alike(text: &str) -> Vec<Shape> {
     let one = |c: char| match c.to_ascii_uppercase() {
         '0' | 'O' | 'D' | '8' | 'B' | 'Q' | '6' | 'G' | '@' => '0',
         '5' | 'S' => '5',
@@ -38,19 +58,36 @@ fn alike(text: &str) -> Vec<char> {
         '2' | 'Z' => '2',
         other => other,
     };
-    text.chars().map(one).filter(|c| c.is_alphanumeric()).collect()
+    let shapes = text.chars().map(|c| Shape {
+        alike: one(c),
+        is_digit: c.is_ascii_digit(),
+    });
+    shapes.filter(|shape| shape.alike.is_alphanumeric()).collect()
 }
 
-/// Characters to change, add or leave out until `wanted` stands somewhere in `text`, at the least.
-fn nearest(text: &[char], wanted: &[char]) -> usize {
-    let mut column: Vec<usize> = (0..=wanted.len()).collect();
-    let mut least = wanted.len();
+/// What it takes at the least to make `wanted` of a part of `text`: 1 for a letter that is changed, added or left out,
+/// `digit` for a digit.
+fn nearest(text: &[Shape], wanted: &[Shape], digit: usize) -> usize {
+    let cost = |shape: &Shape| if shape.is_digit { digit } else { 1 };
+    let mut column = vec![0];
+    for shape in wanted {
+        column.push(column[column.len() - 1] + cost(shape));
+    }
+    let mut least = column[wanted.len()];
     for read in text {
         let mut diagonal = 0;
         for (place, expected) in (1..).zip(wanted) {
-            let changed = diagonal + usize::from(read != expected);
+            let differs = read.alike != expected.alike;
+            let changed = diagonal
+                + if differs {
+                    cost(expected).max(cost(read))
+                } else {
+                    0
+                };
             diagonal = column[place];
-            column[place] = changed.min(column[place] + 1).min(column[place - 1] + 1);
+            let added = column[place] + cost(read);
+            let left_out = column[place - 1] + cost(expected);
+            column[place] = changed.min(added).min(left_out);
         }
         least = least.min(column[wanted.len()]);
     }
@@ -73,13 +110,31 @@ mod tests {
     }
 
     #[test]
+    fn no_digit_may_be_another_one() {
+        let sheet = Recognised::new("Slips: 3 printed = 1 sealed + 2 voided: agrees. 12 keys, 0001-E".into());
+        assert!(sheet.contains("Slips: 3 printed = 1 sealed + 2 voided: agrees."));
+        for other in [
+            "Slips: 2 printed = 1 sealed + 2 voided: agrees.",
+            "Slips: 3 printed = 1 sealed + 3 voided: agrees.",
+            "Slips: 13 printed = 1 sealed + 2 voided: agrees.",
+            "Slips: printed = 1 sealed + 2 voided: agrees.",
+            "agrees. 2 keys, 0001",
+            "Voided: 0002",
+        ] {
+            assert!(!sheet.contains(other), "{other}");
+        }
+        let digits = Recognised::new("427E 5129 SD14 94F7".into());
+        assert!(digits.resembles("427E51295D1494F6") && !digits.contains("427E51295D1494F1"));
+        assert!(!digits.resembles("0123456789ABCDEF"));
+    }
+
+    #[test]
     fn the_nearest_place_counts() {
-        let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        let count = |text: &str, wanted: &str| nearest(&chars(text), &chars(wanted));
-        assert_eq!(count("abcdef", "cde"), 0);
-        assert_eq!(count("abcdef", "cxe"), 1);
-        assert_eq!(count("abcdef", "cdxe"), 1);
-        assert_eq!(count("abcdef", "ce"), 1);
+        let count = |text: &str, wanted: &str| nearest(&alike(text), &alike(wanted), 1);
+        assert_eq!(count("achefk", "chef"), 0);
+        assert_eq!(count("achefk", "cxef"), 1);
+        assert_eq!(count("achefk", "chxef"), 1);
+        assert_eq!(count("achefk", "cef"), 1);
         assert_eq!(count("", "ce"), 2);
     }
 }
