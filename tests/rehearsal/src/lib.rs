@@ -3,8 +3,9 @@
 //! [`station`] boots the image with a stick, a printer and keys; [`officer`] reads the console, plugs, touches and
 //! answers, [`people`] is what the witness has a part in; [`papers`] turns what the printer received into pictures and reads them back; [`evidence`] checks
 //! what a ceremony leaves; [`laptop`] is the registrar's machine with companion, sandbox tenant and the person in the
-//! browser; [`residue`] looks for what a PIN leaves in memory; [`summary`] has the figures, [`many`] those of a batch. With [`interactive`] a person is the officer.
+//! browser; [`built`] finds what was built, [`residue`] looks for what a PIN leaves in memory; [`summary`] has the figures, [`many`] those of a batch. With [`interactive`] a person is the officer.
 
+pub mod built;
 pub mod evidence;
 pub mod interactive;
 pub mod laptop;

@@ -8,25 +8,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rehearsal::built;
 use rehearsal::plan::plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::screen::Screen;
 use rehearsal::station::{self, STICK};
 use serde_json::json;
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
-
 fn start(folder: &Path, width: u32, height: u32) -> Screen {
-    let image =
-        std::env::var_os("GLASSKEY_IMAGE").map_or_else(|| repository().join("target/image"), PathBuf::from);
     let recipient = Recipient::make(&folder.join("identity.txt")).unwrap();
     let stick = station::make_stick(&folder.join("stick.img"), &plan(1, &recipient.public)).unwrap();
-    Screen::start(&image.join("glasskey.img"), stick, width, height, &repository()).unwrap()
+    Screen::start(
+        &built::image(built::STICK),
+        stick,
+        width,
+        height,
+        &built::repository(""),
+    )
+    .unwrap()
 }
 
 fn photograph(screen: &mut Screen, name: &str) {

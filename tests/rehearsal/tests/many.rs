@@ -3,8 +3,8 @@
 //! `GLASSKEY_IMAGE` is the folder with `glasskey-serial.bzImage`; without it, `target/image` of this repository.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
+use rehearsal::built;
 use rehearsal::many::{self, Batch, Custody, Outcome};
 
 /// How much more a key may cost at the end of a batch than at its beginning.
@@ -13,20 +13,8 @@ const MOST_GROWTH: f64 = 1.1;
 /// manifest will say of it.
 const MOST_PAGES: u64 = 8;
 
-fn image() -> PathBuf {
-    let default = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/image").into();
-    let folder = std::env::var_os("GLASSKEY_IMAGE").map_or_else(default, PathBuf::from);
-    let kernel = folder.join("glasskey-serial.bzImage");
-    assert!(
-        kernel.is_file(),
-        "There is no image: {}. image/build makes it; GLASSKEY_IMAGE names another folder.",
-        kernel.display()
-    );
-    kernel
-}
-
 fn hold(keys: usize, custody: Custody, look_every: Option<usize>) -> Outcome {
-    let kernel = image();
+    let kernel = built::image(built::SERIAL_KERNEL);
     let batch = Batch {
         keys,
         custody,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ use bench::qemu::Qemu;
 use bench::report::Authenticator as _;
 use bench::usbredir::printer::Printer;
 use regex::Regex;
+use rehearsal::built;
 use rehearsal::evidence::{self, occurrences, sha256};
 use rehearsal::papers::{self, Paper};
 use rehearsal::station::{PRINTER_ID, PRINTER_PORT, STICK, make_stick};
@@ -285,18 +286,6 @@ impl Table {
     }
 }
 
-fn kernel() -> PathBuf {
-    let default = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/image").into();
-    let folder = std::env::var_os("GLASSKEY_IMAGE").map_or_else(default, PathBuf::from);
-    let kernel = folder.join("glasskey-serial.bzImage");
-    assert!(
-        kernel.is_file(),
-        "There is no image: {}. image/build makes it; GLASSKEY_IMAGE names another folder.",
-        kernel.display()
-    );
-    kernel
-}
-
 /// Holds a ceremony whose power fails at this point; tells what the next start said.
 fn play(point: Point, folder: &Path) -> Result<String> {
     let image = folder.join("stick.img");
@@ -311,7 +300,7 @@ fn play(point: Point, folder: &Path) -> Result<String> {
         }
         medium.power_on();
         let mut machine = Qemu::builder()
-            .kernel(kernel())
+            .kernel(built::image(built::SERIAL_KERNEL))
             .memory(512)
             .stick_served(STICK, &medium)
             .redir_ports(4)

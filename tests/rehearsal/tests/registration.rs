@@ -1,14 +1,12 @@
 //! Registration with the wrong key at the browser, on the registrar's laptop; the rehearsal itself is the twin with the right one.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::engine::Touch;
 use bench::faults::Fault;
 use bench::key::VirtualKey;
+use rehearsal::built;
 use rehearsal::laptop::{self, Equipment, Task, Waiting};
 use rehearsal::officer::{KeyNotes, Officer};
 use rehearsal::papers::{self, Paper};
@@ -16,32 +14,15 @@ use rehearsal::plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::station::{self, Station};
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
-
-fn needed(path: PathBuf, made_by: &str) -> PathBuf {
-    assert!(
-        path.exists(),
-        "{} is not there: {made_by} makes it",
-        path.display()
-    );
-    path
-}
-
 #[test]
 fn the_wrong_key_at_the_browser_is_refused_and_the_pass_deleted() {
-    let root = repository();
-    let image = std::env::var_os("GLASSKEY_IMAGE").map_or_else(|| root.join("target/image"), PathBuf::from);
-    let kernel = needed(image.join("glasskey-serial.bzImage"), "image/build");
+    let kernel = built::image(built::SERIAL_KERNEL);
+    let made = |path: &str, how: &str| built::needed(built::repository(path), how);
     let equipment = Equipment {
-        glasskey: needed(root.join("target/debug/glasskey"), "cargo build"),
-        python: needed(root.join("target/venv/bin/python"), "tests/run"),
-        laptop: needed(root.join("target/laptop"), "tests/registrar/build target/laptop"),
-        repository: root,
+        glasskey: made("target/debug/glasskey", "cargo build makes it"),
+        python: made("target/venv/bin/python", "tests/run makes it"),
+        laptop: made("target/laptop", "tests/registrar/build target/laptop makes it"),
+        repository: built::repository(""),
     };
     let folder = tempfile::tempdir().unwrap();
     let recipient = Recipient::make(&folder.path().join("identity.txt")).unwrap();

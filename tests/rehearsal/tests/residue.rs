@@ -11,24 +11,13 @@ use bench::engine::Touch;
 use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
 use bench::usbredir::printer::PortStatus;
+use rehearsal::built;
 use rehearsal::officer::Officer;
 use rehearsal::papers::texts;
 use rehearsal::plan::Plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::residue::Traces;
 use rehearsal::station::{self, Station};
-
-fn kernel() -> PathBuf {
-    let default = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/image").into();
-    let folder = std::env::var_os("GLASSKEY_IMAGE").map_or_else(default, PathBuf::from);
-    let kernel = folder.join("glasskey-serial.bzImage");
-    assert!(
-        kernel.is_file(),
-        "{} is not there: image/build makes it",
-        kernel.display()
-    );
-    kernel
-}
 
 /// What was found, form by form, with the first places.
 fn summary(found: &[(&'static str, u64)]) -> String {
@@ -55,7 +44,8 @@ fn a_sealed_pin_is_nowhere_in_memory_and_none_outlives_the_power_off() {
         .custody("slip")
         .setting("pin_length = 16");
     let stick = station::make_stick(&file("stick.img"), &plan.text()).unwrap();
-    let mut station = Station::start_kept(&kernel(), stick, &file("console.log")).unwrap();
+    let mut station =
+        Station::start_kept(&built::image(built::SERIAL_KERNEL), stick, &file("console.log")).unwrap();
     let printer = station.printer().clone();
     let key = VirtualKey::new(EngineConfig::default()).unwrap();
     key.set_touch(Touch::Manual);

@@ -10,29 +10,11 @@ use std::path::{Path, PathBuf};
 use bench::engine::Touch;
 use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
+use rehearsal::built;
 use rehearsal::plan::plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::screen::Screen;
 use rehearsal::{papers, station};
-
-fn image() -> PathBuf {
-    let folder =
-        std::env::var_os("GLASSKEY_IMAGE").map_or_else(|| repository().join("target/image"), PathBuf::from);
-    let image = folder.join("glasskey.img");
-    assert!(
-        image.is_file(),
-        "{} is not there: image/build makes it",
-        image.display()
-    );
-    image
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
 
 /// Photographs the screen, where pictures are wanted.
 fn photograph(screen: &mut Screen, name: &str) {
@@ -46,7 +28,14 @@ fn photograph(screen: &mut Screen, name: &str) {
 fn start(folder: &Path, width: u32, height: u32) -> Screen {
     let recipient = Recipient::make(&folder.join("identity.txt")).unwrap();
     let stick = station::make_stick(&folder.join("stick.img"), &plan(1, &recipient.public)).unwrap();
-    Screen::start(&image(), stick, width, height, &repository()).unwrap()
+    Screen::start(
+        &built::image(built::STICK),
+        stick,
+        width,
+        height,
+        &built::repository(""),
+    )
+    .unwrap()
 }
 
 /// From power-on to the first key's turn.

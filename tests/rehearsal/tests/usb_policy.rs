@@ -5,7 +5,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bench::engine::Touch;
@@ -14,6 +13,7 @@ use bench::key::VirtualKey;
 use bench::qemu::Qemu;
 use bench::usbredir::device::Plug;
 use bench::usbredir::gadget::Gadget;
+use rehearsal::built;
 use rehearsal::evidence::Evidence;
 use rehearsal::officer::Officer;
 use rehearsal::plan::Plan;
@@ -23,25 +23,6 @@ use rehearsal::station::{self, Station};
 
 /// Time for the station to see what was plugged in, on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-fn image(name: &str) -> PathBuf {
-    let folder =
-        std::env::var_os("GLASSKEY_IMAGE").map_or_else(|| repository().join("target/image"), PathBuf::from);
-    let file = folder.join(name);
-    assert!(
-        file.is_file(),
-        "{} is not there: image/build makes it",
-        file.display()
-    );
-    file
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
 
 fn key() -> VirtualKey {
     let key = VirtualKey::new(EngineConfig::default()).unwrap();
@@ -67,7 +48,7 @@ fn what_no_ceremony_needs_is_refused_and_on_the_record_and_the_rest_works() {
     let plan = Plan::new(1, &recipient.public).text();
     let stick = station::make_stick(&folder.path().join("stick.img"), &plan).unwrap();
     let log = folder.path().join("console.log");
-    let mut station = Station::start(&image("glasskey-serial.bzImage"), stick, &log).unwrap();
+    let mut station = Station::start(&built::image(built::SERIAL_KERNEL), stick, &log).unwrap();
     let mut officer = Officer::new(&mut station);
     let ceremony = officer.begin().unwrap();
     officer.ready().unwrap();
@@ -107,7 +88,7 @@ fn what_no_ceremony_needs_is_refused_and_on_the_record_and_the_rest_works() {
     officer.close().unwrap();
     let evidence = Evidence::collect(station, &ceremony, folder.path()).unwrap();
     evidence
-        .verify(&repository().join("target/debug/glasskey"), &recipient)
+        .verify(&built::repository("target/debug/glasskey"), &recipient)
         .unwrap();
     let written: Vec<_> = evidence
         .events("usb-refused")
@@ -134,7 +115,7 @@ fn without_a_keyboard_the_first_one_is_let_in_and_no_other() {
     // Without a plan nobody can go on, but the ports are kept.
     let stick = station::make_stick(&folder.path().join("stick.img"), "").unwrap();
     let mut machine = Qemu::builder()
-        .kernel(image("glasskey-serial.bzImage"))
+        .kernel(built::image(built::SERIAL_KERNEL))
         .stick("officer", stick.path())
         .redir_ports(2)
         .arg("-machine")
@@ -179,7 +160,14 @@ fn a_second_keyboard_types_nothing_and_the_first_does() {
     let recipient = Recipient::make(&folder.path().join("identity.txt")).unwrap();
     let plan = Plan::new(1, &recipient.public).text();
     let stick = station::make_stick(&folder.path().join("stick.img"), &plan).unwrap();
-    let mut screen = Screen::start(&image("glasskey.img"), stick, 1024, 768, &repository()).unwrap();
+    let mut screen = Screen::start(
+        &built::image(built::STICK),
+        stick,
+        1024,
+        768,
+        &built::repository(""),
+    )
+    .unwrap();
     screen.see("type your part").unwrap();
     screen.say("").unwrap();
     screen.see("Officer, type your initials").unwrap();

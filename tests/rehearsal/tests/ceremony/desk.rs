@@ -1,8 +1,7 @@
 //! A table with a station, its stick and its printer: one ceremony in one or more starts.
 
-use std::path::{Path, PathBuf};
-
 use bench::stick::Stick;
+use rehearsal::built;
 use rehearsal::evidence::Evidence;
 use rehearsal::officer::{Officer, ceremony_of};
 use rehearsal::people::Passphrases;
@@ -21,25 +20,6 @@ pub(crate) struct Desk {
     console: String,
     starts: usize,
     printer: &'static str,
-}
-
-fn kernel() -> PathBuf {
-    let default = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/image").into();
-    let folder = std::env::var_os("GLASSKEY_IMAGE").map_or_else(default, PathBuf::from);
-    needed(
-        folder.join("glasskey-serial.bzImage"),
-        "image/build makes it; GLASSKEY_IMAGE names another folder",
-    )
-}
-
-fn needed(path: PathBuf, how: &str) -> PathBuf {
-    assert!(path.is_file(), "There is no {}: {how}.", path.display());
-    path
-}
-
-/// A program, or a file, of this repository.
-fn repository(path: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
 }
 
 /// Two people who know a passphrase together.
@@ -107,7 +87,8 @@ impl Desk {
         let log = self.folder.path().join(format!("console-{}.log", self.starts));
         let stick = self.stick.take().expect("the stick is at hand");
         let played = (|| {
-            let mut station = Station::start_with(self.printer, &kernel(), stick, &log)?;
+            let mut station =
+                Station::start_with(self.printer, &built::image(built::SERIAL_KERNEL), stick, &log)?;
             script(&mut team(Officer::new(&mut station)))?;
             // The console is gone with the machine; by the last question it has said all but good-bye.
             self.console.push_str(&station.console().text());
@@ -135,11 +116,11 @@ impl Desk {
                 &self.folder.path().join("papers"),
             )?;
             evidence.verify(
-                &needed(repository("target/debug/glasskey"), "cargo build makes it"),
+                &built::needed(built::repository("target/debug/glasskey"), "cargo build makes it"),
                 &self.recipient,
             )?;
             let transcript = evidence.folder.join("transcript.jsonl");
-            let program = repository("tests/rehearsal_transcript.py");
+            let program = built::repository("tests/rehearsal_transcript.py");
             let done = std::process::Command::new("python3")
                 .arg(program)
                 .arg(transcript)

@@ -7,13 +7,14 @@ use std::time::Duration;
 use bench::identity::UsbIdentity;
 use bench::usbredir::printer::Printer;
 use rehearsal::Result;
+use rehearsal::built;
 use rehearsal::officer::Officer;
 use rehearsal::people::Passphrases;
 use rehearsal::screen::Screen;
 use rehearsal::station::Station;
 
 use crate::of;
-use crate::table::{Table, image, key, repository, verified};
+use crate::table::{Table, image, key, verified};
 
 /// Where the device is plugged in that the program dies of.
 const SOCKET: usize = 2;
@@ -135,7 +136,7 @@ fn the_screen_shows_a_crash_and_the_keyboard_answers() {
     let mut table = Table::new();
     let folder = image("crash-image");
     let disk = folder.with_file_name("glasskey.img");
-    let mut screen = Screen::start(&disk, table.take(), 1024, 768, &repository("")).unwrap();
+    let mut screen = Screen::start(&disk, table.take(), 1024, 768, &built::repository("")).unwrap();
     screen.see("type your part").unwrap();
     // Pressed by accident: the kernel alone would restart the machine, and QEMU would end.
     screen.machine().send_key("ctrl-alt-delete").unwrap();
@@ -181,5 +182,5 @@ fn the_program_that_ships_knows_no_device_to_die_of() {
     };
     assert!(!holds("image"), "the shipped program has the way to crash");
     assert!(holds("crash-image"), "the control: the other one has it");
-    assert!(repository("tests/crash/src/main.rs").is_file());
+    assert!(built::repository("tests/crash/src/main.rs").is_file());
 }

@@ -8,6 +8,7 @@ use bench::engine::config::EngineConfig;
 use bench::key::VirtualKey;
 use bench::stick::Stick;
 use rehearsal::Result;
+use rehearsal::built;
 use rehearsal::plan;
 use rehearsal::recipient::Recipient;
 use rehearsal::station::{self, Station};
@@ -20,22 +21,16 @@ pub(crate) struct Table {
     starts: usize,
 }
 
-/// A file of this repository.
-pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
-}
-
-/// The scripted twin of the image in a folder of `target`; `GLASSKEY_IMAGE` takes the place of `target/image`.
+/// The scripted twin of the image that ships, or of the one whose program can crash.
 pub(crate) fn image(folder: &str) -> PathBuf {
-    let named = std::env::var_os("GLASSKEY_IMAGE").filter(|_| folder == "image");
-    let folder = named.map_or_else(|| repository("target").join(folder), PathBuf::from);
-    let kernel = folder.join("glasskey-serial.bzImage");
-    assert!(
-        kernel.is_file(),
-        "There is no {}: image/build makes it.",
-        kernel.display()
-    );
-    kernel
+    if folder == "image" {
+        built::image(built::SERIAL_KERNEL)
+    } else {
+        let kernel = built::repository("target")
+            .join(folder)
+            .join(built::SERIAL_KERNEL);
+        built::needed(kernel, "tests/crash/image makes it")
+    }
 }
 
 impl Table {
@@ -103,7 +98,7 @@ pub(crate) fn key() -> VirtualKey {
 pub(crate) fn verified(table: &Table, ceremony: &str, code: i32) -> String {
     let path = table.folder.path().join("transcript.jsonl");
     std::fs::write(&path, table.text(ceremony)).unwrap();
-    let program = repository("target/debug/glasskey");
+    let program = built::repository("target/debug/glasskey");
     let done = Command::new(program)
         .args(["verify", "transcript"])
         .arg(&path)

@@ -13,6 +13,7 @@ use bench::medium::Medium;
 use bench::report::Authenticator as _;
 use bench::stick::Stick;
 use regex::Regex;
+use rehearsal::built;
 use rehearsal::evidence::{occurrences, raw};
 use rehearsal::officer::{Officer, PATIENCE};
 use rehearsal::station::{STICK, Station};
@@ -41,18 +42,6 @@ impl Drop for Turn {
         *FREE.lock().unwrap() += 1;
         FREED.notify_one();
     }
-}
-
-fn image() -> PathBuf {
-    let default = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/image").into();
-    let folder = std::env::var_os("GLASSKEY_IMAGE").map_or_else(default, PathBuf::from);
-    let kernel = folder.join("glasskey-serial.bzImage");
-    assert!(
-        kernel.is_file(),
-        "There is no image: {}. image/build makes it; GLASSKEY_IMAGE names another folder.",
-        kernel.display()
-    );
-    kernel
 }
 
 /// What the officer is shown or asked, and does unless the test does it instead.
@@ -138,7 +127,13 @@ impl Bench {
     }
 
     pub(crate) fn boot(&self, stick: &Stick, medium: &Medium) -> Station {
-        Station::start_served(&image(), stick.clone(), medium, &self.path("console.log")).unwrap()
+        Station::start_served(
+            &built::image(built::SERIAL_KERNEL),
+            stick.clone(),
+            medium,
+            &self.path("console.log"),
+        )
+        .unwrap()
     }
 
     /// Holds a ceremony for one key; `meddle` is told of each prompt before it is answered, and says what is typed if
