@@ -19,6 +19,14 @@
 
 use zeroize::Zeroize;
 
+/// Keeps every page of this process in RAM, those to come as well. A lock is not inherited by children.
+///
+/// Fails where the user may not lock that much (`RLIMIT_MEMLOCK`).
+pub fn lock_memory() -> Result<(), rustix::io::Errno> {
+    use rustix::mm::MlockAllFlags;
+    rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE)
+}
+
 /// A value that is wiped when it is dropped and comes out only through [`Secret::expose`].
 ///
 /// It is boxed so that moving the owner leaves no copy behind; a growing value inside would leave

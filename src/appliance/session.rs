@@ -11,10 +11,11 @@ use super::check::Check;
 use super::clock::SystemClock;
 use super::observed::Observed;
 use super::usb::{Guard, GuardedConsole};
-use super::{STICK, crash, hold, self_test, setup};
+use super::{STICK, crash, hold, self_test};
 use crate::console::screen;
 use crate::console::{Console, ConsoleError};
 use crate::media::{MediaError, Stick, mount};
+use crate::secret;
 use crate::transcript::Entry;
 use crate::worker::Launcher;
 
@@ -50,7 +51,7 @@ fn session(console: &mut dyn Console, problems: &[String]) -> Result<(), Console
         console.tell(&format!("!! {problem}"))?;
     }
     let mut clock = SystemClock;
-    let test = self_test::run(console, &mut clock, setup::lock_memory())?;
+    let test = self_test::run(console, &mut clock, secret::lock_memory())?;
     if test.passed {
         let mut report = crash::report_progress;
         let mut observed = Observed::new(console, &mut clock, &mut report);

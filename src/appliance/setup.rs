@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::mm::MlockAllFlags;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Resource, Rlimit};
 use rustix::system::{RebootCommand, reboot};
+
+use crate::secret;
 
 /// Mounts that one path can carry at most; more would be a loop.
 const LAYERS: usize = 8;
@@ -62,12 +63,7 @@ pub fn harden() {
     let _ = fs::write("/proc/sys/kernel/printk", "3");
     // Three keys pressed by accident must not end a ceremony: the kernel would restart the machine at once.
     let _ = reboot(RebootCommand::CadOff);
-    let _ = lock_memory();
-}
-
-/// Keeps every page of this process in memory, those to come as well. A lock is not inherited.
-pub fn lock_memory() -> Result<(), Errno> {
-    rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE)
+    let _ = secret::lock_memory();
 }
 
 /// Writes out and takes away whatever is mounted at `path`, so that it can be mounted afresh.

@@ -264,7 +264,10 @@ impl Driver<'_> {
         let (cut, text) = match resume::next(&tally) {
             Next::GoOn { cut, found } => (cut, found),
             Next::Seal { cut, found: text } => return self.seal_keys(&found.tally, cut, &text, checks),
-            Next::Over => (false, String::new()),
+            Next::Over => {
+                let (prepared, rejected) = (found.tally.prepared.len(), found.tally.rejected.len());
+                return Ok(self.finished(Ending::Finished, prepared, rejected));
+            }
         };
         self.say_which()?;
         // What survived is read before anything is written: a stick that lost it is left as it is.

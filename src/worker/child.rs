@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use rustix::process::{Resource, Rlimit, Signal};
 
 use super::frame::{self, Kind};
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// The channel back to the parent.
 pub struct Reporter {
@@ -84,18 +84,17 @@ fn guard_process() -> io::Result<()> {
         },
     )?;
     rustix::thread::set_no_new_privs(true)?;
-    lock_memory();
+    lock_memory_if_unlimited();
     Ok(())
 }
 
-/// Keeps every page of this process in RAM, where the user may lock as much as it needs.
+/// Locks this process's memory where the user may lock as much as it needs, as on the image.
 ///
-/// An ordinary user may lock a few MB only, and a lock on future pages would then fail allocations;
-/// the image has no such limit.
-pub fn lock_memory() {
+/// An ordinary user may lock a few MB only, and a lock on future pages would then fail allocations.
+fn lock_memory_if_unlimited() {
     if rustix::process::getrlimit(Resource::Memlock).current.is_none() || rustix::process::geteuid().is_root()
     {
-        let _ = rustix::mm::mlockall(rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::FUTURE);
+        let _ = secret::lock_memory();
     }
 }
 
