@@ -14,6 +14,7 @@ pub mod firmware;
 mod holding;
 pub mod kernel;
 mod observed;
+pub mod print_test;
 pub mod self_test;
 pub mod session;
 pub mod setup;
@@ -25,7 +26,7 @@ pub mod usb_policy;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-pub use holding::{hold, waits_for_second_pass};
+pub use holding::{UsbPress, hold, waits_for_second_pass};
 
 use crash::{End, Notes};
 use supervisor::Site;

@@ -74,6 +74,30 @@ impl Stick {
         }
     }
 
+    /// Reads a file that lies beside the plan; `None` when there is none. More than `limit` bytes are refused.
+    pub fn read_beside_plan(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, MediaError> {
+        let read = disk::read(&self.root.join(name), limit + 1)
+            .map_err(|source| MediaError::from_io(format!("Reading `{name}`"), source, self.state()))?;
+        match read {
+            Some(bytes) if bytes.len() as u64 > limit => Err(MediaError::TooLarge(name.into())),
+            read => Ok(read),
+        }
+    }
+
+    /// Writes a file beside the plan: the old one is there until the new one is whole on the medium.
+    pub fn write_beside_plan(&mut self, name: &str, bytes: &[u8]) -> Result<(), MediaError> {
+        self.check_mounted()?;
+        let failed = |source| MediaError::from_io(format!("Writing `{name}`"), source, self.state());
+        let (new, path) = (self.root.join(format!("{name}.new")), self.root.join(name));
+        disk::write(&new, bytes).map_err(failed)?;
+        fs::rename(&new, &path).map_err(failed)?;
+        sync_folder(&self.root).map_err(failed)?;
+        match disk::read(&path, bytes.len() as u64 + 1).map_err(failed)? {
+            Some(read) if read == bytes => Ok(()),
+            _ => Err(MediaError::ReadBack(name.into())),
+        }
+    }
+
     /// Makes the folder of a ceremony; it must be new.
     pub fn create_folder(&mut self, ceremony: &CeremonyId) -> Result<Folder, MediaError> {
         self.check_mounted()?;

@@ -12,6 +12,7 @@ pub mod qr;
 pub mod record;
 pub mod slip;
 pub mod stock;
+pub mod test_page;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,8 @@ pub enum Document {
     Labels(label::LabelSheet),
     /// The ceremony record.
     Record(Box<record::RecordContent>),
+    /// The test and calibration pages.
+    Test(test_page::TestPages),
 }
 
 impl Document {
@@ -112,6 +115,7 @@ impl Document {
             (Self::Slip(content), Some(pin)) => Ok(vec![content.page(pin, random)?]),
             (Self::Labels(sheet), None) => sheet.pages(),
             (Self::Record(content), None) => content.pages(),
+            (Self::Test(content), None) => content.pages(),
             _ => Err(LayoutError::PinMismatch),
         }
     }

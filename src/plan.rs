@@ -31,6 +31,7 @@ const SHOWN: usize = 20;
 
 /// A plan that can be carried out.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting of the file")]
 pub struct Plan {
     /// Title, printed on the record.
     pub title: String,
@@ -56,6 +57,8 @@ pub struct Plan {
     pub label_stock: String,
     /// First free label on the sheet, from 1.
     pub first_label: u16,
+    /// Whether test pages are offered before the first key.
+    pub print_test: bool,
     /// Whether keys and slips go into numbered bags.
     pub bags: bool,
     /// Officer, witness and others.

@@ -3,6 +3,7 @@
 //! The parent names the document; a child process lays it out, renders it in the printer's language and
 //! writes it, so that page bytes with a PIN on them never come back. No real printer has been tried yet.
 
+pub mod calibration;
 pub mod child;
 pub mod device_id;
 pub mod discovery;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::paper::{Document, LayoutError};
 use crate::secret::{self, Pin};
 use crate::worker::{Launcher, Running, WorkerError};
+pub use calibration::Offset;
 pub use language::Language;
 
 /// A printer on a USB port.
@@ -47,6 +49,8 @@ pub struct Printer {
     pub commands: Vec<String>,
     /// The best of these that this version speaks.
     pub language: Option<Language>,
+    /// How far its pages are moved.
+    pub offset: Offset,
 }
 
 /// What happens while a document is printed.
@@ -254,6 +258,7 @@ pub struct Prepared {
     child: Running,
     language: Language,
     pjl: bool,
+    offset: Offset,
 }
 
 /// Lays a document out in a child process; `pin` goes with slips and with nothing else.
@@ -278,6 +283,7 @@ pub fn prepare(
         document: document.clone(),
         language,
         pjl,
+        offset: printer.offset,
     };
     let request = serde_json::to_vec(&request).map_err(fault)?;
     let secret = pin.map(|pin| {
@@ -288,14 +294,21 @@ pub fn prepare(
     let child = launcher
         .start("print", &request, secret.as_ref())
         .map_err(|error| PrintError::NotStarted(error.to_string()))?;
-    Ok(Prepared { child, language, pjl })
+    Ok(Prepared {
+        child,
+        language,
+        pjl,
+        offset: printer.offset,
+    })
 }
 
 impl Prepared {
     /// Whether this printer takes it as it is.
     #[must_use]
     pub fn fits(&self, printer: &Printer) -> bool {
-        printer.language == Some(self.language) && pjl::is_known(&printer.commands) == self.pjl
+        printer.language == Some(self.language)
+            && pjl::is_known(&printer.commands) == self.pjl
+            && printer.offset == self.offset
     }
 
     /// Sends it; returns when the printer has taken all bytes. The deadline covers everything until then.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::check::Check;
+use super::print_test::{self, Bench};
 use crate::ceremony::driver::{Finished, Ports, Press, Ready};
 use crate::ceremony::{self, Ending};
 use crate::console::{Console, ConsoleError};
@@ -12,9 +13,10 @@ use crate::key::{KeyClient, SysRoot};
 use crate::manifest::seal;
 use crate::media::Stick;
 use crate::paper::Document;
-use crate::plan::Plan;
+use crate::plan::{Paper, Plan};
+use crate::printer::calibration::Offsets;
 use crate::printer::discovery::Roots;
-use crate::printer::{self, Prepared, PrintError};
+use crate::printer::{self, Offset, Prepared, PrintError, Printer};
 use crate::secret::Pin;
 use crate::transcript::{Entry, hex};
 use crate::worker::Launcher;
@@ -36,6 +38,7 @@ pub fn hold(
     let plan = checked.plan;
     let plan_sha256 = sha256(&text);
     let roots = Roots::default();
+    let (offsets, unread) = print_test::offsets(stick);
     let found = roots
         .only_printer()
         .and_then(|p| p.slip_language().map(|l| (p.describe(), l)));
@@ -50,16 +53,27 @@ pub fn hold(
             language.name(),
         ))
         .map_err(say)?;
-    checks.push(Check::report("printer", format!("{printer}, {}", language.name())).entry());
     for warning in checked.warnings {
         let line = format!("!  Line {} of the plan: {}", warning.line, warning.text);
         console.tell(&line).map_err(say)?;
     }
     let keys = KeyClient::new(launcher.clone(), SysRoot::default());
-    let mut press = UsbPress {
-        launcher: launcher.clone(),
-        roots,
+    let mut press = UsbPress::new(launcher.clone(), offsets);
+    if let Some(unread) = unread {
+        console.tell(&unread).map_err(say)?;
+    }
+    if plan.print_test {
+        print_test(console, &mut press, stick, plan.paper).map_err(say)?;
+    }
+    let (printer, offset) = press
+        .printer()
+        .map_or_else(|_| (printer, Offset::default()), |p| (p.describe(), p.offset));
+    let moved = if offset.is_none() {
+        String::new()
+    } else {
+        format!(", pages moved {offset}")
     };
+    checks.push(Check::report("printer", format!("{printer}, {}{moved}", language.name())).entry());
     let sealer = |jws: &_, recipients: &[String]| seal::seal_in_child(launcher, jws, recipients);
     let ports = Ports {
         keys: &keys,
@@ -96,17 +110,66 @@ fn words(finished: &Finished) -> String {
     }
 }
 
+/// Prints test pages, where the people want them today.
+fn print_test(
+    console: &mut dyn Console,
+    press: &mut UsbPress,
+    stick: &mut Stick,
+    paper: Paper,
+) -> Result<(), ConsoleError> {
+    console.ask("?? The plan has test pages printed. Press Enter to print them, or type skip:")?;
+    if console.wait_line()?.trim().eq_ignore_ascii_case("skip") {
+        return Ok(());
+    }
+    let today = OffsetDateTime::now_utc().date().to_string();
+    press.offsets = print_test::run(console, press, stick, paper, &today)?;
+    Ok(())
+}
+
 /// The one printer on USB, looked for anew for every document: its node can change.
-struct UsbPress {
+pub struct UsbPress {
     launcher: Launcher,
     roots: Roots,
+    offsets: Offsets,
+}
+
+impl UsbPress {
+    /// The printer at this machine's USB ports; pages are moved as `offsets` says.
+    #[must_use]
+    pub fn new(launcher: Launcher, offsets: Offsets) -> Self {
+        Self {
+            launcher,
+            roots: Roots::default(),
+            offsets,
+        }
+    }
+
+    fn printer(&self) -> Result<Printer, PrintError> {
+        let mut printer = self.roots.only_printer()?;
+        printer.offset = self.offsets.of(&printer);
+        Ok(printer)
+    }
+}
+
+impl Bench for UsbPress {
+    fn printer(&mut self) -> Result<Printer, PrintError> {
+        self.roots.only_printer()
+    }
+
+    fn print(&mut self, printer: &Printer, document: &Document) -> Result<(), PrintError> {
+        let never = std::sync::atomic::AtomicBool::new(false);
+        printer::prepare(&self.launcher, printer, document, None)?
+            .print(printer, PRINT_DEADLINE, &never, &mut |_| {})
+            .map(drop)
+    }
 }
 
 impl Press for UsbPress {
     fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError> {
-        let printer = self.roots.only_printer()?;
+        let printer = self.printer()?;
         Ok(Box::new(ReadyPage {
             prepared: printer::prepare(&self.launcher, &printer, document, pin)?,
+            offset: printer.offset,
             roots: self.roots.clone(),
         }))
     }
@@ -115,12 +178,14 @@ impl Press for UsbPress {
 /// A page in its process; the printer is looked for when its turn comes.
 struct ReadyPage {
     prepared: Prepared,
+    offset: Offset,
     roots: Roots,
 }
 
 impl Ready for ReadyPage {
     fn print(self: Box<Self>) -> Result<(), PrintError> {
-        let printer = self.roots.only_printer()?;
+        let mut printer = self.roots.only_printer()?;
+        printer.offset = self.offset;
         let never = std::sync::atomic::AtomicBool::new(false);
         self.prepared
             .print(&printer, PRINT_DEADLINE, &never, &mut |_| {})

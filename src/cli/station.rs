@@ -1,5 +1,7 @@
 //! `glasskey station`: the ceremony outside the image, for rehearsals only.
 
+mod print_test;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,6 +46,17 @@ pub enum Command {
         #[arg(long)]
         full_screen: bool,
     },
+    /// Prints test pages, and remembers how far this printer's pages have to be moved.
+    ///
+    /// Two pages without a secret: type, lines and codes to look at, and a page to fold twice. Where the folds cross
+    /// its scales is how far the printer is off; type the two numbers, and every later page on this model is moved.
+    /// At the station the same is offered where the plan says `print_test = true`.
+    #[command(after_long_help = "Examples:
+  Print on the printer at this machine; the officer's stick remembers the result:
+    glasskey station print-test --stick /media/officer
+  See the pages without a printer:
+    glasskey station print-test --pdf test.pdf --paper letter")]
+    PrintTest(print_test::Arguments),
     /// Holds the session of the image, as the child of process 1 (not for people).
     #[command(hide = true)]
     Session {
@@ -60,6 +73,7 @@ impl Command {
         let (folder, full_screen, is_second_pass) = match self {
             Self::Rehearse { stick, full_screen } => (stick, full_screen, false),
             Self::Seal { stick, full_screen } => (stick, full_screen, true),
+            Self::PrintTest(arguments) => return arguments.run(),
             Self::Session { again, problems } => return session(&problems, again),
         };
         let mut stick = Stick::directory(folder);

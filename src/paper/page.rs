@@ -217,6 +217,24 @@ impl Page {
         Ok(y)
     }
 
+    /// Moves all that stands on the page; what leaves the paper is cut off by whoever draws it.
+    pub fn shift(&mut self, right: Millimetres, down: Millimetres) {
+        let move_by = |position: &mut Position| {
+            position.x += right;
+            position.y += down;
+        };
+        for item in &mut self.items {
+            match item {
+                Item::Text { at, .. } | Item::Modules { at, .. } => move_by(at),
+                Item::Line { from, to, .. } => [from, to].into_iter().for_each(move_by),
+                Item::Frame { area, .. } => {
+                    area.x += right;
+                    area.y += down;
+                }
+            }
+        }
+    }
+
     /// Draws a line.
     pub fn line(&mut self, from: Position, to: Position, thickness: Millimetres) {
         self.items.push(Item::Line {

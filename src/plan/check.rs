@@ -84,6 +84,7 @@ impl Checker {
         let paper = self.word(&mut fields, "paper", &papers, Paper::A4);
         let (stock, first_label) = self.labels(&mut fields);
         let bags = self.flag(&mut fields, "bags", true);
+        let print_test = self.flag(&mut fields, "print_test", false);
         let people = self.people(&mut fields);
         let keys = self.keys(&mut fields, split_slips);
         fields.end(&mut self.problems);
@@ -100,6 +101,7 @@ impl Checker {
             paper,
             label_stock: stock.name.to_owned(),
             first_label,
+            print_test,
             bags,
             people,
             keys,

@@ -137,7 +137,9 @@ impl Draft {
              # Label sheet: {}.\n\
              label_stock = {}\n\
              # First free label on the sheet.\n\
-             first_label = 1\n\n\
+             first_label = 1\n\
+             # Whether test pages are offered before the first key, to see what the printer does and to move its pages.\n\
+             print_test = false\n\n\
              # Whether the numbers of tamper-evident bags are asked for.\n\
              bags = true\n\n\
              # Models (AAGUID) that may be prepared; leave it out for any that is fit.\n\

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::raster::Glyphs;
 use super::sink::{self, Device, Sink};
 use super::spool::Spool;
-use super::{Language, PrintError, PrintProgress, Printed, language, pjl};
+use super::{Language, Offset, PrintError, PrintProgress, Printed, language, pjl};
 use crate::paper::{Document, LayoutError, slip};
 use crate::secret::{Pin, Secret};
 use crate::worker::child::Reporter;
@@ -24,6 +24,9 @@ pub struct Request {
     /// Whether the printer wants its language announced.
     #[serde(default)]
     pub pjl: bool,
+    /// How far the pages are moved.
+    #[serde(default)]
+    pub offset: Offset,
 }
 
 /// The word to go on: where the printer is by then.
@@ -101,7 +104,10 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
     };
     let pages = request.document.pages(pin.as_ref(), &mut random);
     drawn?;
-    let pages = pages.map_err(PrintError::Layout)?;
+    let mut pages = pages.map_err(PrintError::Layout)?;
+    for page in &mut pages {
+        request.offset.apply(page);
+    }
     let rendered = match drawn_before {
         Some(glyphs) => language
             .render_drawn(&pages, &glyphs?)
@@ -166,6 +172,7 @@ mod tests {
             document,
             language,
             pjl: true,
+            offset: Offset::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::device_id::{self, DeviceId};
-use super::{Language, PrintError, Printer};
+use super::{Language, Offset, PrintError, Printer};
 
 /// Where the kernel describes devices and keeps their nodes.
 #[derive(Debug, Clone)]
@@ -71,6 +71,7 @@ impl Roots {
             make: id.make,
             model: id.model,
             commands: id.commands,
+            offset: Offset::default(),
         })
     }
 

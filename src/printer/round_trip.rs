@@ -164,3 +164,54 @@ fn the_readers_refuse_what_they_do_not_know() {
     }
     assert!(jobs(&pwg[..pwg.len() - 1]).is_err());
 }
+
+#[test]
+fn an_offset_moves_every_dot_of_a_page_and_changes_none() {
+    use super::calibration::Offset;
+    use super::child::{Request, render};
+    use crate::paper::Document;
+    use crate::paper::test_page::TestPages;
+    use crate::secret;
+
+    struct Paper(Vec<u8>);
+    impl super::sink::Sink for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+    }
+    let printed = |offset: Offset| {
+        let request = Request {
+            document: Document::Test(TestPages {
+                printer: "Bench Laser".into(),
+                language: "PWG raster".into(),
+                date: "2026-11-23".into(),
+                moved: String::new(),
+                paper: PaperSize::A4,
+            }),
+            language: Language::Pwg,
+            pjl: false,
+            offset,
+        };
+        let mut paper = Paper(Vec::new());
+        let job = render(&request, secret::with_capacity(0)).unwrap();
+        job.send(&mut paper, &mut |_| {}).unwrap();
+        jobs(&paper.0).unwrap().remove(0).pages
+    };
+    let (before, after) = (
+        printed(Offset::default()),
+        printed(Offset { right: 15, down: -20 }),
+    );
+    assert_eq!((before.len(), after.len()), (2, 2));
+    // 1.5 mm are 35 dots of 600 dpi, 2 mm are 47.
+    let (right, up) = (35, 47);
+    for (before, after) in before.iter().zip(&after) {
+        let black: u32 = (0..before.height)
+            .flat_map(|y| before.row(y))
+            .map(|b| b.count_ones())
+            .sum();
+        assert!(black > 10_000, "the page is not blank");
+        let (width, height) = (before.width - right, before.height - up);
+        assert!(before.cut([0, up, width, height]) == after.cut([right, 0, width, height]));
+    }
+}

@@ -562,6 +562,7 @@ fn printer_at(node: &Path) -> Printer {
         model: "Laser".into(),
         commands: vec!["PCL".into()],
         language: Some(Language::Pcl5),
+        offset: printer::Offset::default(),
     }
 }
 

@@ -61,6 +61,7 @@ fn plan(plan: &Plan) -> Value {
         "paper": plan.paper.name(),
         "label_stock": plan.label_stock,
         "first_label": plan.first_label,
+        "print_test": plan.print_test,
         "bags": plan.bags,
         "people": people.collect::<Vec<_>>(),
         "accounts": accounts.collect::<Vec<_>>(),

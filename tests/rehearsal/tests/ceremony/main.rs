@@ -7,6 +7,7 @@ mod desk;
 mod faults;
 mod languages;
 mod policy;
+mod print_test;
 mod sittings;
 
 use std::time::Duration;
