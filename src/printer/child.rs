@@ -16,8 +16,7 @@ use crate::worker::child::Reporter;
 /// What the child is asked for; a slip's PIN comes in the secret frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// What to print.
-    #[serde(flatten)]
+    /// What to print; not flattened, because members of a document may be named like those below.
     pub document: Document,
     /// What to print in.
     pub language: Language,
@@ -273,9 +272,18 @@ mod tests {
 
     #[test]
     fn requests_read_back_as_written() {
-        let request = request(slip(), Language::Pcl5);
-        let json = serde_json::to_string(&request).unwrap();
-        assert!(json.contains(r#""document":"slip""#), "{json}");
-        assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+        let pages = Document::Test(crate::paper::test_page::TestPages {
+            printer: "Bench Laser".into(),
+            language: "PCL 5".into(),
+            date: "2026-11-22".into(),
+            moved: String::new(),
+            paper: PaperSize::A4,
+        });
+        for (document, name) in [(slip(), "slip"), (pages, "test")] {
+            let request = request(document, Language::Pcl5);
+            let json = serde_json::to_string(&request).unwrap();
+            assert!(json.contains(&format!(r#""document":"{name}""#)), "{json}");
+            assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+        }
     }
 }
