@@ -28,7 +28,7 @@ mod vault_keeper;
 
 pub use begin::{run, waits_for_second_pass};
 pub use effect::{Effect, Ending, Notice, Part, Question, Work};
-pub use event::{Answer, Event, Failure, FailureKind, Outcome, SeenKey, Wish};
+pub use event::{AfterPage, Answer, Event, Failure, FailureKind, Outcome, SeenKey, SeenPrinter, Wish};
 pub use job::{Job, Pass, PreparedJob, RejectedKey, Rules};
 pub use state::Ceremony;
 pub use team::{Member, Sitting, Team};

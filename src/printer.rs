@@ -19,6 +19,7 @@ pub mod raster;
 mod round_trip;
 pub mod sink;
 pub mod spool;
+pub mod status;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -28,9 +29,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::paper::{Document, LayoutError};
 use crate::secret::{self, Pin};
-use crate::worker::{Launcher, Running, WorkerError};
+use crate::worker::{Launcher, Running, Time, WorkerError};
 pub use calibration::Offset;
 pub use language::Language;
+pub use status::Status;
+
+/// Longest time in which a printer may say that it is out of paper; it does not count against a page's deadline.
+pub const PAPER_WAIT: Duration = Duration::from_mins(10);
 
 /// A printer on a USB port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +76,10 @@ pub enum PrintProgress {
         /// In all.
         of: usize,
     },
+    /// The printer says that it has no paper; told again and again for as long as it lasts.
+    OutOfPaper,
+    /// It says so no more.
+    PaperAgain,
 }
 
 /// The printer took everything; whether whole paper came out, only the officer can tell.
@@ -80,6 +89,9 @@ pub struct Printed {
     pub pages: usize,
     /// Bytes sent.
     pub bytes: usize,
+    /// What it said of itself afterwards; nothing where it does not answer.
+    #[serde(default)]
+    pub status: Option<Status>,
 }
 
 /// Why nothing was printed, or not all of it.
@@ -151,6 +163,12 @@ pub enum PrintError {
         /// How long it had.
         seconds: u64,
     },
+    /// It was out of paper all the time that people had to add some.
+    #[error("The printer was out of paper for {minutes} minutes.")]
+    NoPaper {
+        /// How long they had.
+        minutes: u64,
+    },
     /// The officer stopped it.
     #[error("Printing was stopped.")]
     Cancelled,
@@ -191,6 +209,7 @@ impl PrintError {
             Self::Vanished { .. } => format!("Look at cable and power. {PARTLY}"),
             Self::Refused { .. } => format!("Look at paper, toner and covers. {PARTLY}"),
             Self::Deadline { .. } => format!("Look at paper and at the printer's display. {PARTLY}"),
+            Self::NoPaper { .. } => format!("Add paper. {PARTLY}"),
             Self::Cancelled | Self::Worker(_) => PARTLY.into(),
         }
     }
@@ -203,6 +222,7 @@ impl PrintError {
             Self::Vanished { .. }
                 | Self::Refused { .. }
                 | Self::Deadline { .. }
+                | Self::NoPaper { .. }
                 | Self::Cancelled
                 | Self::Worker(_)
         )
@@ -311,7 +331,10 @@ impl Prepared {
             && printer.offset == self.offset
     }
 
-    /// Sends it; returns when the printer has taken all bytes. The deadline covers everything until then.
+    /// Sends it; returns when the printer has taken all bytes.
+    ///
+    /// The deadline covers everything until then but the time in which the printer says that it is out of paper:
+    /// that may last [`PAPER_WAIT`] in all. Setting `cancel` then gives the page up.
     pub fn print(
         mut self,
         printer: &Printer,
@@ -328,14 +351,21 @@ impl Prepared {
                 "the page was made for another printer".into(),
             ));
         }
+        let mut is_out = false;
         let mut on_event = |event: &[u8]| {
             if let Ok(progress) = serde_json::from_slice(event) {
+                is_out = progress == PrintProgress::OutOfPaper;
                 on_progress(progress);
             }
+            if is_out { Time::IsHeld } else { Time::Counts }
         };
-        match self.child.wait(deadline, cancel, &mut on_event) {
+        let answer = self.child.wait_held(deadline, PAPER_WAIT, cancel, &mut on_event);
+        match answer {
             Ok(answer) => serde_json::from_slice(&answer).map_err(fault),
             Err(WorkerError::Failed(failure)) => Err(serde_json::from_slice(&failure).unwrap_or_else(fault)),
+            Err(WorkerError::Deadline(_)) if is_out => Err(PrintError::NoPaper {
+                minutes: PAPER_WAIT.as_secs() / 60,
+            }),
             Err(WorkerError::Deadline(deadline)) => Err(PrintError::Deadline {
                 seconds: deadline.as_secs(),
             }),
@@ -378,6 +408,7 @@ mod tests {
             PrintError::Vanished { sent: 8192, of: 9000 },
             PrintError::Deadline { seconds: 60 },
             PrintError::PinRefused("PDF".into()),
+            PrintError::NoPaper { minutes: 10 },
             PrintError::Cancelled,
         ];
         for error in errors {

@@ -120,6 +120,15 @@ impl Launcher {
     }
 }
 
+/// Whether time goes against a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// The child is at work.
+    Counts,
+    /// The child waits for people.
+    IsHeld,
+}
+
 /// A child at work.
 pub struct Running {
     // Dropped first: its end is the sign to stop.
@@ -137,14 +146,37 @@ impl Running {
 
     /// Waits for the answer, as [`Launcher::call`] does.
     pub fn wait(
-        mut self,
+        self,
         deadline: Duration,
         cancel: &AtomicBool,
         on_event: &mut dyn FnMut(&[u8]),
     ) -> Result<Vec<u8>, WorkerError> {
-        let started = Instant::now();
+        let mut on_event = |event: &[u8]| {
+            on_event(event);
+            Time::Counts
+        };
+        self.wait_held(deadline, Duration::ZERO, cancel, &mut on_event)
+    }
+
+    /// The same for work that people can hold up: time after an event that says so counts against `longest_hold`.
+    pub fn wait_held(
+        mut self,
+        deadline: Duration,
+        longest_hold: Duration,
+        cancel: &AtomicBool,
+        on_event: &mut dyn FnMut(&[u8]) -> Time,
+    ) -> Result<Vec<u8>, WorkerError> {
+        let (mut worked, mut held) = (Duration::ZERO, Duration::ZERO);
+        let mut time = Time::Counts;
+        let mut looked = Instant::now();
         let mut stop_by: Option<Instant> = None;
         loop {
+            let now = Instant::now();
+            match time {
+                Time::Counts => worked += now - looked,
+                Time::IsHeld => held += now - looked,
+            }
+            looked = now;
             if cancel.load(Ordering::Relaxed) && stop_by.is_none() {
                 self.input = None;
                 stop_by = Some(Instant::now() + Duration::from_secs(2));
@@ -152,14 +184,17 @@ impl Running {
             if stop_by.is_some_and(|by| Instant::now() >= by) {
                 return Err(WorkerError::Cancelled);
             }
-            if started.elapsed() >= deadline {
+            if worked >= deadline {
                 return Err(WorkerError::Deadline(deadline));
+            }
+            if time == Time::IsHeld && held >= longest_hold {
+                return Err(WorkerError::Deadline(longest_hold));
             }
             match self.frames.recv_timeout(Duration::from_millis(100)) {
                 Ok(Frame {
                     kind: Kind::Event,
                     body,
-                }) => on_event(body.expose()),
+                }) => time = on_event(body.expose()),
                 Ok(Frame {
                     kind: Kind::Answer,
                     body,
@@ -261,6 +296,44 @@ timeout 1 cat >input
         assert!(
             matches!(result, Err(WorkerError::Deadline(d)) if d == deadline),
             "{result:?}"
+        );
+    }
+
+    #[test]
+    fn time_that_people_hold_up_has_a_limit_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("slow");
+        // An event of no bytes, a while, and an answer of no bytes.
+        let script = "#!/bin/sh\nprintf '\\003\\000\\000\\000\\000'\nsleep 3\nprintf '\\004\\000\\000\\000\\000'\nexec sleep 60\n";
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let deadline = Duration::from_secs(2);
+        let wait = |longest_hold, time| {
+            let never = AtomicBool::new(false);
+            loop {
+                let child = Launcher::program(&program).start("key", b"{}", None);
+                match child {
+                    Err(WorkerError::Io(e)) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
+                    child => {
+                        return child
+                            .unwrap()
+                            .wait_held(deadline, longest_hold, &never, &mut |_| time);
+                    }
+                }
+            }
+        };
+        let minute = Duration::from_mins(1);
+        assert_eq!(wait(minute, Time::IsHeld).unwrap(), b"");
+        let counted = wait(minute, Time::Counts);
+        assert!(
+            matches!(counted, Err(WorkerError::Deadline(d)) if d == deadline),
+            "{counted:?}"
+        );
+        let limit = Duration::from_millis(200);
+        let held = wait(limit, Time::IsHeld);
+        assert!(
+            matches!(held, Err(WorkerError::Deadline(d)) if d == limit),
+            "{held:?}"
         );
     }
 }

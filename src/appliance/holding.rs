@@ -1,13 +1,14 @@
 //! Holds one ceremony on a stick that is ready: plan, printer and keys brought together.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::check::Check;
 use super::print_test::{self, Bench};
-use crate::ceremony::driver::{Finished, Ports, Press, Ready};
-use crate::ceremony::{self, Ending};
+use crate::ceremony::driver::{Finished, PaperWatch, Ports, Press, Ready, Tray};
+use crate::ceremony::{self, Ending, SeenPrinter};
 use crate::console::{Console, ConsoleError};
 use crate::key::{KeyClient, SysRoot};
 use crate::manifest::seal;
@@ -16,12 +17,12 @@ use crate::paper::Document;
 use crate::plan::{Paper, Plan};
 use crate::printer::calibration::Offsets;
 use crate::printer::discovery::Roots;
-use crate::printer::{self, Offset, Prepared, PrintError, Printer};
+use crate::printer::{self, Offset, Prepared, PrintError, PrintProgress, Printer, Status};
 use crate::secret::Pin;
 use crate::transcript::{Entry, hex};
 use crate::worker::Launcher;
 
-/// Longest time a printer may take for one document.
+/// Longest time a printer may take for one document, waiting for paper left out.
 const PRINT_DEADLINE: Duration = Duration::from_mins(3);
 
 /// Reads the plan, shows it, and holds the ceremony on a stick that is ready.
@@ -157,7 +158,7 @@ impl Bench for UsbPress {
     }
 
     fn print(&mut self, printer: &Printer, document: &Document) -> Result<(), PrintError> {
-        let never = std::sync::atomic::AtomicBool::new(false);
+        let never = AtomicBool::new(false);
         printer::prepare(&self.launcher, printer, document, None)?
             .print(printer, PRINT_DEADLINE, &never, &mut |_| {})
             .map(drop)
@@ -173,6 +174,11 @@ impl Press for UsbPress {
             roots: self.roots.clone(),
         }))
     }
+
+    fn printers(&mut self) -> Vec<SeenPrinter> {
+        let plugged = self.roots.plugged().into_iter();
+        plugged.map(|(bus, device)| SeenPrinter(bus, device)).collect()
+    }
 }
 
 /// A page in its process; the printer is looked for when its turn comes.
@@ -183,12 +189,21 @@ struct ReadyPage {
 }
 
 impl Ready for ReadyPage {
-    fn print(self: Box<Self>) -> Result<(), PrintError> {
+    fn print(self: Box<Self>, paper: &mut PaperWatch<'_>) -> Result<Option<Status>, PrintError> {
         let mut printer = self.roots.only_printer()?;
         printer.offset = self.offset;
-        let never = std::sync::atomic::AtomicBool::new(false);
-        self.prepared
-            .print(&printer, PRINT_DEADLINE, &never, &mut |_| {})
-            .map(drop)
+        let cancel = AtomicBool::new(false);
+        let mut on_progress = |progress| {
+            let stops = match progress {
+                PrintProgress::OutOfPaper => paper(Tray::Empty),
+                PrintProgress::PaperAgain => paper(Tray::Filled),
+                PrintProgress::Rendered { .. } | PrintProgress::Sent { .. } => false,
+            };
+            cancel.fetch_or(stops, Ordering::Relaxed);
+        };
+        let sent = self
+            .prepared
+            .print(&printer, PRINT_DEADLINE, &cancel, &mut on_progress)?;
+        Ok(sent.status)
     }
 }

@@ -55,12 +55,9 @@ pub(super) fn fingerprint(driver: &Driver<'_>) -> String {
 /// Prints the ceremony record.
 pub(super) fn print_record(driver: &mut Driver<'_>) -> Result<Outcome, Failure> {
     let content = on_paper::record(driver);
-    let printed = driver
-        .ports
-        .press
-        .print(&Document::Record(Box::new(content)), None);
+    let printed = driver.print(&Document::Record(Box::new(content)));
     printed
-        .map(|()| Outcome::RecordPrinted)
+        .map(|_| Outcome::RecordPrinted)
         .map_err(|e| print_failure(&e))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::effect::{Effect, Ending, Question, Work};
-use super::event::{Event, Failure, FailureKind, Outcome, SeenKey};
+use super::event::{AfterPage, Event, Failure, FailureKind, Outcome, SeenKey, SeenPrinter};
 use super::in_hand::InHand;
 use super::job::Pass;
 use super::journal::Journal;
@@ -24,7 +24,7 @@ use crate::paper::stock::Stock;
 use crate::paper::{Document, LayoutError};
 use crate::pin::NoRandomness;
 use crate::plan::Plan;
-use crate::printer::PrintError;
+use crate::printer::{PrintError, Status};
 use crate::secret::{Pin, Secret};
 use crate::transcript::{Entry, Text};
 use crate::vault::VaultError;
@@ -33,10 +33,22 @@ use crate::worker::Launcher;
 /// How often the bus is looked at while nothing happens.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// What a printer says of its paper while a page is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tray {
+    /// There is none; said about once a second.
+    Empty,
+    /// There is some again.
+    Filled,
+}
+
+/// Hears of the paper; true gives the page up.
+pub type PaperWatch<'a> = dyn FnMut(Tray) -> bool + 'a;
+
 /// A document that is laid out and waits for the word to go to the printer.
 pub trait Ready {
-    /// Prints it; returns when the printer has taken all bytes.
-    fn print(self: Box<Self>) -> Result<(), PrintError>;
+    /// Prints it; returns when the printer has taken all bytes, with what it says of itself then.
+    fn print(self: Box<Self>, paper: &mut PaperWatch<'_>) -> Result<Option<Status>, PrintError>;
 }
 
 /// Something that prints documents.
@@ -44,10 +56,8 @@ pub trait Press {
     /// Lays a document out ahead of its time; nothing reaches the printer before [`Ready::print`].
     fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError>;
 
-    /// Prints; returns when the printer has taken all bytes.
-    fn print(&mut self, document: &Document, pin: Option<&Pin>) -> Result<(), PrintError> {
-        self.prepare(document, pin)?.print()
-    }
+    /// The printers there are right now.
+    fn printers(&mut self) -> Vec<SeenPrinter>;
 }
 
 /// Encrypts a signed manifest for recipients; the error is a clause for people.
@@ -138,7 +148,9 @@ impl Driver<'_> {
         effects: Vec<Effect>,
         mut seen: Vec<SeenKey>,
     ) -> Result<Ending, DriverError> {
+        let mut printers = self.ports.press.printers();
         let mut queue = VecDeque::from(effects);
+        queue.extend(ceremony.handle(Event::PrintersSeen(printers.clone())));
         loop {
             while let Some(effect) = queue.pop_front() {
                 match effect {
@@ -164,6 +176,8 @@ impl Driver<'_> {
                         // What to say about the result depends on what is plugged in now, not before the work.
                         seen = self.look()?;
                         queue.extend(ceremony.handle(Event::KeysSeen(seen.clone())));
+                        printers = self.ports.press.printers();
+                        queue.extend(ceremony.handle(Event::PrintersSeen(printers.clone())));
                         queue.extend(ceremony.handle(event));
                     }
                     Effect::End(ending) => {
@@ -176,6 +190,12 @@ impl Driver<'_> {
             if seen != now {
                 seen.clone_from(&now);
                 queue.extend(ceremony.handle(Event::KeysSeen(now)));
+                continue;
+            }
+            let there = self.ports.press.printers();
+            if printers != there {
+                printers.clone_from(&there);
+                queue.extend(ceremony.handle(Event::PrintersSeen(there)));
                 continue;
             }
             let line = self.ports.console.poll(LOOK)?;
@@ -339,6 +359,12 @@ fn result_text(outcome: &Outcome) -> Option<Text> {
         Outcome::Identified { description, .. } => Some(Text::new(description)),
         Outcome::IdentityMade { fingerprint } => Some(Text::new(fingerprint)),
         Outcome::Recognised(label) => Some(Text::new(label.as_str())),
+        Outcome::SlipPrinted(after) | Outcome::SecondHalfPrinted(after) => Some(Text::new(match after {
+            AfterPage::Silent => "all bytes taken, no status",
+            AfterPage::Well => "all bytes taken, status well",
+            AfterPage::OutOfPaper => "all bytes taken, out of paper",
+            AfterPage::Trouble => "all bytes taken, in trouble",
+        })),
         Outcome::PinInForce { new } => Some(Text::new(if *new { "new" } else { "transport" })),
         _ => None,
     }

@@ -184,6 +184,12 @@ pub enum Notice {
     Trouble(Failure),
     /// A slip number is void.
     SlipVoided(SlipNumber),
+    /// The printer has taken the slip and says that it is out of paper.
+    PaperForSlip,
+    /// The printer may hold the page of this void slip: switch it off.
+    SwitchPrinterOff(SlipNumber),
+    /// The printer is off: switch it on, or connect another one.
+    SwitchPrinterOn,
     /// What was typed does not fit.
     NotUnderstood(String),
     /// The key is prepared; take it out and put it into its bag.

@@ -7,6 +7,8 @@ use crate::id::{BagNumber, LabelId};
 pub enum Event {
     /// The security keys plugged in right now: sent after every change, and before the result of work.
     KeysSeen(Vec<SeenKey>),
+    /// The printers there are right now: sent first of all, after every change, and before the result of work.
+    PrintersSeen(Vec<SeenPrinter>),
     /// The work last asked for is done.
     Done(Outcome),
     /// The work last asked for failed.
@@ -39,6 +41,31 @@ pub struct SeenKey {
     pub name: String,
 }
 
+/// A printer as the bus shows it: bus and device number, others after each plug-in and each time it is switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenPrinter(pub u16, pub u16);
+
+/// What a printer says of itself when it has taken a page; only people know what came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterPage {
+    /// It gives no status.
+    Silent,
+    /// Nothing is wrong.
+    Well,
+    /// There is no paper.
+    OutOfPaper,
+    /// Something else is wrong: off line, a cover, a jam.
+    Trouble,
+}
+
+impl AfterPage {
+    /// Whether it may have printed the page; many printers say nothing at all.
+    #[must_use]
+    pub fn is_well(self) -> bool {
+        matches!(self, Self::Silent | Self::Well)
+    }
+}
+
 /// What came of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -56,9 +83,9 @@ pub enum Outcome {
     /// The key is reset.
     Reset,
     /// All bytes of the slip went to the printer.
-    SlipPrinted,
+    SlipPrinted(AfterPage),
     /// All bytes of the second half went to the printer.
-    SecondHalfPrinted,
+    SecondHalfPrinted(AfterPage),
     /// The PIN is on the stick, encrypted.
     PinStored,
     /// The key has its PIN.

@@ -2,10 +2,13 @@
 //!
 //! A slip is laid out while people are waited for, so that it only has to be sent when its turn comes.
 
-use super::driver::{Driver, Press, Ready, print_failure};
-use super::event::{Failure, Outcome};
+use std::time::Duration;
+
+use super::driver::{Driver, Press, Ready, Tray, print_failure};
+use super::event::{AfterPage, Failure, Outcome};
 use super::in_hand::no_job;
 use super::job::Job;
+use crate::console::text;
 use crate::id::{KeyFingerprint, LabelId, SlipNumber};
 use crate::manifest::schema::PinCustody;
 use crate::paper::Document;
@@ -14,7 +17,7 @@ use crate::paper::page::PaperSize;
 use crate::paper::slip::{SlipContent, SlipPart};
 use crate::pin::{self, NoRandomness};
 use crate::plan::{Paper, PinPolicy};
-use crate::printer::PrintError;
+use crate::printer::{PrintError, Status};
 use crate::secret::{Pin, Secret};
 
 /// A slip that will be wanted soon.
@@ -133,11 +136,11 @@ impl Driver<'_> {
         let Some(paper) = ready.papers.pop_front() else {
             return Ok(Err(no_job()));
         };
-        Ok(match paper.print() {
-            Ok(()) => {
+        Ok(match self.send(paper) {
+            Ok(status) => {
                 self.in_hand.second_half = ready.papers.pop_front();
                 self.in_hand.pin = Some((Some(slip), ready.pin));
-                Ok(Outcome::SlipPrinted)
+                Ok(Outcome::SlipPrinted(after_page(status)))
             }
             Err(error) => Err(print_failure(&error)),
         })
@@ -147,10 +150,47 @@ impl Driver<'_> {
         let Some(paper) = self.in_hand.second_half.take() else {
             return Err(no_job());
         };
-        paper
-            .print()
-            .map(|()| Outcome::SecondHalfPrinted)
+        self.send(paper)
+            .map(|status| Outcome::SecondHalfPrinted(after_page(status)))
             .map_err(|e| print_failure(&e))
+    }
+
+    /// Prints a document without a PIN.
+    pub(super) fn print(&mut self, document: &Document) -> Result<Option<Status>, PrintError> {
+        let paper = self.ports.press.prepare(document, None)?;
+        self.send(paper)
+    }
+
+    /// Sends a page; people hear when there is no paper, and can give the page up.
+    fn send(&mut self, paper: Box<dyn Ready>) -> Result<Option<Status>, PrintError> {
+        let mut is_told = false;
+        paper.print(&mut |tray| match tray {
+            Tray::Empty => {
+                if !std::mem::replace(&mut is_told, true) {
+                    self.tell_of_paper(text::OUT_OF_PAPER);
+                }
+                self.wants_to_stop()
+            }
+            Tray::Filled => {
+                if std::mem::take(&mut is_told) {
+                    self.tell_of_paper(text::PAPER_AGAIN);
+                }
+                false
+            }
+        })
+    }
+
+    fn tell_of_paper(&mut self, said: &str) {
+        self.scene.interrupted(said);
+        // A console that fails says so at the next question: the page goes on as it can.
+        let _ = self.ports.console.tell(said);
+        let _ = self.ports.console.show(self.scene.view());
+    }
+
+    /// Whether somebody typed the word that gives up; anything else answers nothing and is thrown away.
+    fn wants_to_stop(&mut self) -> bool {
+        let typed = self.ports.console.poll(Duration::ZERO).ok().flatten();
+        typed.is_some_and(|line| line.trim().eq_ignore_ascii_case(text::STOP))
     }
 
     /// The plan's policy, made longer where the key in hand wants it.
@@ -197,17 +237,26 @@ impl Driver<'_> {
         let start = self.next_label.min(self.stock.count()).max(1);
         let sheet = LabelSheet::new(self.stock, start, vec![content]);
         let next = sheet.next_start().unwrap_or(1);
-        let printed = self.ports.press.print(&Document::Labels(sheet), None);
+        let printed = self.print(&Document::Labels(sheet));
         // A label that may be on the sheet uses up its place.
         if printed
             .as_ref()
-            .map_or_else(|e| !e.nothing_was_printed(), |()| true)
+            .map_or_else(|e| !e.nothing_was_printed(), |_| true)
         {
             self.next_label = next;
         }
         printed
-            .map(|()| Outcome::LabelPrinted)
+            .map(|_| Outcome::LabelPrinted)
             .map_err(|e| print_failure(&e))
+    }
+}
+
+fn after_page(status: Option<Status>) -> AfterPage {
+    match status {
+        None => AfterPage::Silent,
+        Some(Status::Well) => AfterPage::Well,
+        Some(Status::OutOfPaper) => AfterPage::OutOfPaper,
+        Some(Status::Trouble) => AfterPage::Trouble,
     }
 }
 

@@ -109,6 +109,7 @@ impl Scene {
             | Notice::WrongSocket
             | Notice::Gone(_)
             | Notice::SlipVoided(_)
+            | Notice::PaperForSlip
             | Notice::PutAside(_)
             | Notice::NoPause
             | Notice::Found(_) => Tone::Trouble,
@@ -121,6 +122,12 @@ impl Scene {
             let instruction = &mut self.view.instruction;
             std::mem::swap(&mut instruction.sentence, &mut instruction.detail);
         }
+    }
+
+    /// Work is held up, and somebody has to do something.
+    pub(super) fn interrupted(&mut self, said: &str) {
+        self.view.clock = None;
+        self.say(Tone::Act, said);
     }
 
     pub(super) fn question(&mut self, question: &Question) {

@@ -1,22 +1,25 @@
 //! The state machine of a ceremony: which step follows which, whatever happens.
 //!
 //! `step` says where it stands, `bus` what a key that comes or goes changes, `done` and `answers` how it goes
-//! on, `failures` what happens when it does not, `doubt` what needs both people and a typed reason.
+//! on, `failures` what happens when it does not, `doubt` what needs both people and a typed reason, `printer` what a
+//! printer may hold.
 
 mod answers;
 mod bus;
 mod done;
 mod doubt;
 mod failures;
+mod printer;
 mod step;
 
 use super::effect::{Effect, Ending, Notice, Part, Question, Work};
-use super::event::{Event, SeenKey};
+use super::event::{Event, SeenKey, SeenPrinter};
 use super::job::{Job, Pass, PreparedJob, RejectedKey, Rules};
 use super::slips::Slips;
 use super::team::{Sitting, Team};
 use crate::id::{BagNumber, LabelId, SlipNumber};
-use crate::transcript::{ExceptionKind, Tally};
+use crate::transcript::{Entry, ExceptionKind, Tally};
+use printer::Held;
 use step::{Doubt, Hand, Step};
 
 /// A ceremony in progress.
@@ -47,6 +50,13 @@ pub struct Ceremony {
     refused_pins: u8,
     /// What an earlier start left behind and nobody has explained yet.
     left_over: Option<Doubt>,
+    printers: Vec<SeenPrinter>,
+    /// The printers there were when a slip was sent last.
+    sent_to: Vec<SeenPrinter>,
+    /// Whether nothing is wrong with the printer since the slip in hand was sent, or people saw it whole.
+    printer_is_well: bool,
+    /// A page that a printer may hold.
+    held: Option<Held>,
 }
 
 impl Ceremony {
@@ -73,6 +83,10 @@ impl Ceremony {
             is_aborted: false,
             refused_pins: 0,
             left_over: None,
+            printers: Vec::new(),
+            sent_to: Vec::new(),
+            printer_is_well: true,
+            held: None,
         };
         let effects = ceremony.enter(Step::NameOfficer);
         (ceremony, effects)
@@ -105,6 +119,12 @@ impl Ceremony {
         let mut effects = vec![Effect::Tell(Notice::Found(found.to_owned()))];
         let key = tally.in_hand.as_ref().map(|h| h.label.clone());
         let slip = tally.in_hand.as_ref().and_then(|h| h.slip);
+        if let Some(slip) = tally.slip_in_printer() {
+            ceremony.hold_unseen_printer(slip);
+            if tally.printer_doubt.is_none() {
+                effects.push(Effect::Record(Entry::PrinterDoubt { slip }));
+            }
+        }
         let is_undecided = |slip| tally.undecided.iter().any(|(_, s)| *s == slip);
         if let Some(slip) = slip.filter(|s| !is_undecided(*s)) {
             effects.extend(ceremony.void(slip, "its PIN was in memory only, and the station was restarted"));
@@ -209,6 +229,7 @@ impl Ceremony {
                 self.seen = seen;
                 self.keys_changed()
             }
+            Event::PrintersSeen(seen) => self.printers_changed(seen),
             Event::Done(outcome) => self.done(outcome),
             Event::Failed(failure) => self.failed(failure),
             Event::Answered(answer) => self.answered(&answer),
@@ -226,7 +247,6 @@ impl Ceremony {
         self.refused_pins = 0;
         self.recognised = None;
         if self.is_aborted || self.prepared.len() >= self.jobs.len() {
-            self.step = Step::PrintRecord;
             let all_done = Notice::AllDone {
                 prepared: self.prepared.len(),
                 rejected: self.rejected.len(),
@@ -234,7 +254,9 @@ impl Ceremony {
                 voided: self.slips.voided().len(),
                 aborted: self.is_aborted,
             };
-            return vec![Effect::Tell(all_done), Effect::Do(Work::PrintRecord)];
+            let mut effects = vec![Effect::Tell(all_done)];
+            effects.extend(self.enter(Step::PrintRecord));
+            return effects;
         }
         if self.pause_is_wanted {
             return self.pause();
@@ -252,10 +274,16 @@ impl Ceremony {
 
     /// Goes to a step, whatever it needs: work begins, a question is asked, the bus is looked at.
     fn enter(&mut self, step: Step) -> Vec<Effect> {
+        if step.prints() && self.held.is_some() {
+            return self.cycle_printer(step);
+        }
         if let Some(work) = step.work(self.label().as_ref()) {
             // A slip is never printed twice: a new number, a new PIN.
             if let Step::PrintSlip(hand) = step {
                 return self.new_slip(hand.key);
+            }
+            if matches!(step, Step::PrintSecondHalf(_)) {
+                self.slip_is_sent();
             }
             self.step = step;
             return vec![Effect::Do(work)];
@@ -269,6 +297,7 @@ impl Ceremony {
             }
             Step::Arm => return self.arm(),
             Step::TakeOut(key) => return self.take_out(key.clone()),
+            Step::CyclePrinter(then) => return self.cycle_printer((**then).clone()),
             Step::Remove => {
                 self.step = step;
                 return if self.seen.is_empty() {
@@ -353,6 +382,11 @@ impl Ceremony {
 
     /// Takes a new slip number for the key and prints it.
     fn new_slip(&mut self, key: SeenKey) -> Vec<Effect> {
+        if self.held.is_some() {
+            return self.cycle_printer(Step::PrintSlip(Hand { key, slip: None }));
+        }
+        self.printer_is_well = true;
+        self.slip_is_sent();
         match self.slips.take_next() {
             Some(slip) => {
                 self.step = Step::PrintSlip(Hand {
@@ -377,7 +411,7 @@ impl Ceremony {
     fn pause(&mut self) -> Vec<Effect> {
         self.step = Step::Ended;
         vec![
-            Effect::Record(crate::transcript::Entry::Paused),
+            Effect::Record(Entry::Paused),
             Effect::Tell(Notice::Paused),
             Effect::End(Ending::Paused),
         ]
@@ -387,6 +421,9 @@ impl Ceremony {
 #[cfg(test)]
 #[path = "state_play.rs"]
 mod play;
+#[cfg(test)]
+#[path = "state_printer_tests.rs"]
+mod printer_tests;
 #[cfg(test)]
 #[path = "state_properties.rs"]
 mod properties;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::*;
 use crate::ceremony::resume::{self, Next};
-use crate::ceremony::{Answer, Event, FailureKind, Outcome};
+use crate::ceremony::{AfterPage, Answer, Event, FailureKind, Outcome, SeenPrinter};
 use crate::manifest::sign::StationKey;
 use crate::transcript::{Entry, Tally, Text};
 
@@ -140,6 +140,14 @@ impl Play {
 
     pub(super) fn go_on(&mut self) {
         match self.pending.take() {
+            None if matches!(self.ceremony.step, Step::CyclePrinter(_)) => {
+                self.device += 1;
+                let seen = match self.ceremony.printers.len() {
+                    0 => vec![SeenPrinter(1, self.device)],
+                    _ => vec![],
+                };
+                self.send(Event::PrintersSeen(seen));
+            }
             None => {
                 // Somebody takes keys out, or puts one in.
                 self.device += 1;
@@ -224,10 +232,10 @@ impl Play {
 
     pub(super) fn other(&mut self, event: Event) {
         match (&event, &self.pending.clone()) {
-            (Event::KeysSeen(_), Some(Effect::Do(_))) => {
-                // The driver tells of keys only when work has ended.
+            (Event::KeysSeen(_) | Event::PrintersSeen(_), Some(Effect::Do(_))) => {
+                // The driver tells of keys and printers only when work has ended.
             }
-            (Event::KeysSeen(_), _) => self.send(event),
+            (Event::KeysSeen(_) | Event::PrintersSeen(_), _) => self.send(event),
             (Event::Failed(failure), Some(Effect::Do(work))) if may_fail_so(work, failure.kind) => {
                 let work = work.clone();
                 if failure.kind != FailureKind::PinRefused && failure.kind != FailureKind::SeveralKeys {
@@ -329,8 +337,8 @@ fn outcome(work: &Work) -> Outcome {
             in_use: false,
         },
         Work::Reset(_) => Outcome::Reset,
-        Work::PrintSlip(_) => Outcome::SlipPrinted,
-        Work::PrintSecondHalf(_) => Outcome::SecondHalfPrinted,
+        Work::PrintSlip(_) => Outcome::SlipPrinted(AfterPage::Well),
+        Work::PrintSecondHalf(_) => Outcome::SecondHalfPrinted(AfterPage::Silent),
         Work::StorePin => Outcome::PinStored,
         Work::SetPin(..) => Outcome::PinSet,
         Work::Configure(_) => Outcome::Configured,

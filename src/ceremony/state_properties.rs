@@ -50,6 +50,7 @@ fn any_move() -> impl Strategy<Value = Move> {
     ];
     let other = prop_oneof![
         4 => seen.prop_map(Event::KeysSeen),
+        2 => prop::collection::vec((0..3_u16).prop_map(|d| SeenPrinter(1, d)), 0..3).prop_map(Event::PrintersSeen),
         3 => failed,
         1 => Just(Event::Answered(Answer::Yes)),
         1 => Just(Event::Answered(Answer::No)),

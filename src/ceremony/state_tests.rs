@@ -1,11 +1,11 @@
 //! Rules of the ceremony, tested without any device.
 
 use super::*;
-use crate::ceremony::{Answer, Failure, FailureKind, Outcome, Wish};
+use crate::ceremony::{AfterPage, Answer, Failure, FailureKind, Outcome, Wish};
 use crate::manifest::schema::PinCustody;
 use crate::transcript::Entry;
 
-const RULES: Rules = Rules {
+pub(super) const RULES: Rules = Rules {
     pass: Pass::Prepare,
     custody: PinCustody::Manifest,
     split_slips: false,
@@ -46,7 +46,7 @@ fn key(port: &str, device: u16) -> SeenKey {
     }
 }
 
-fn failure(kind: FailureKind) -> Failure {
+pub(super) fn failure(kind: FailureKind) -> Failure {
     Failure {
         kind,
         text: "It failed.".into(),
@@ -55,13 +55,13 @@ fn failure(kind: FailureKind) -> Failure {
 }
 
 /// Plays a ceremony and notes what matters.
-struct Play {
+pub(super) struct Play {
     ceremony: Ceremony,
-    log: Vec<Effect>,
+    pub(super) log: Vec<Effect>,
 }
 
 impl Play {
-    fn new(jobs: u8) -> Self {
+    pub(super) fn new(jobs: u8) -> Self {
         Self::under(RULES, jobs)
     }
 
@@ -79,7 +79,7 @@ impl Play {
     }
 
     /// Explains an exception, and has the witness agree.
-    fn explain(&mut self) {
+    pub(super) fn explain(&mut self) {
         assert!(
             matches!(self.last(), Effect::Ask(Question::Reason { .. })),
             "{:?}",
@@ -94,13 +94,13 @@ impl Play {
         self.event(text("GH"));
     }
 
-    fn event(&mut self, event: Event) -> &[Effect] {
+    pub(super) fn event(&mut self, event: Event) -> &[Effect] {
         let start = self.log.len();
         self.log.extend(self.ceremony.handle(event));
         &self.log[start..]
     }
 
-    fn last(&self) -> &Effect {
+    pub(super) fn last(&self) -> &Effect {
         self.log.last().unwrap()
     }
 
@@ -115,14 +115,19 @@ impl Play {
         }));
     }
 
-    /// Goes from an empty bus to the question whether the slip is whole.
-    fn up_to_slip(&mut self, device: u16) -> SlipNumber {
+    /// Goes from an empty bus to a key that is reset: its slip is printed.
+    pub(super) fn reset_key(&mut self, device: u16) {
         self.put_in(device);
         self.event(Event::Answered(Answer::Yes));
         self.event(Event::KeysSeen(vec![]));
         self.event(Event::KeysSeen(vec![key("1-1", device + 1)]));
         self.event(Event::Done(Outcome::Reset));
-        self.event(Event::Done(Outcome::SlipPrinted));
+    }
+
+    /// Goes from an empty bus to the question whether the slip is whole.
+    fn up_to_slip(&mut self, device: u16) -> SlipNumber {
+        self.reset_key(device);
+        self.event(Event::Done(Outcome::SlipPrinted(AfterPage::Well)));
         match self.last() {
             Effect::Ask(Question::SlipWhole(slip, _)) => *slip,
             other => panic!("{other:?}"),
@@ -418,14 +423,14 @@ fn a_split_slip_is_confirmed_half_by_half_and_bagged_twice() {
     assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::First)));
     play.event(Event::Answered(Answer::Yes));
     assert_eq!(play.last(), &Effect::Do(Work::PrintSecondHalf(slip)));
-    play.event(Event::Done(Outcome::SecondHalfPrinted));
+    play.event(Event::Done(Outcome::SecondHalfPrinted(AfterPage::Silent)));
     assert_eq!(play.last(), &Effect::Ask(Question::SlipWhole(slip, Part::Second)));
     // The officer spoils the second half: both are void.
     play.event(Event::Answered(Answer::No));
     play.explain();
-    play.event(Event::Done(Outcome::SlipPrinted));
+    play.event(Event::Done(Outcome::SlipPrinted(AfterPage::Well)));
     play.event(Event::Answered(Answer::Yes));
-    play.event(Event::Done(Outcome::SecondHalfPrinted));
+    play.event(Event::Done(Outcome::SecondHalfPrinted(AfterPage::Silent)));
     play.event(Event::Answered(Answer::Yes));
     play.event(Event::Done(Outcome::PinSet));
     play.event(Event::Done(Outcome::PinProven));
@@ -549,7 +554,7 @@ fn a_key_that_refuses_its_pin_gets_another_one_three_times() {
         if try_number == 1 {
             play.up_to_slip(10);
         } else {
-            play.event(Event::Done(Outcome::SlipPrinted));
+            play.event(Event::Done(Outcome::SlipPrinted(AfterPage::Well)));
         }
         play.event(Event::Answered(Answer::Yes));
         play.event(Event::Failed(failure(FailureKind::PinRefused)));

@@ -5,6 +5,14 @@ use crate::ceremony::event::{Answer, Wish};
 use crate::ceremony::team::Member;
 use crate::manifest::schema::Role;
 
+/// The word that gives up a page for which there is no paper.
+pub const STOP: &str = "stop";
+/// Said while a page waits for paper.
+pub const OUT_OF_PAPER: &str = ">> The printer is out of paper: add paper.\n   It goes on by itself, within ten minutes. To \
+                                give this page up, type stop.";
+/// Said when there is some again.
+pub const PAPER_AGAIN: &str = "   The printer goes on.";
+
 /// A notice as a paragraph.
 #[must_use]
 pub fn notice(notice: &Notice) -> String {
@@ -49,6 +57,20 @@ pub fn notice(notice: &Notice) -> String {
             format!(
                 "!! Slip {slip} is void. If it is on paper, both of you see it torn up. A new PIN will be drawn."
             )
+        }
+        Notice::PaperForSlip => {
+            "!! The printer has taken the slip and says that it is out of paper.\n   Add paper, and wait for the slip before \
+             you answer."
+                .into()
+        }
+        Notice::SwitchPrinterOff(slip) => format!(
+            ">> Switch the printer off now.\n   It may hold the page of slip {slip}, which is void, and print it later. The \
+             station sees when it is off."
+        ),
+        Notice::SwitchPrinterOn => {
+            ">> Switch the printer on again, with paper in it.\n   If a void slip comes out, both of you see it torn up. \
+             It goes on by itself."
+                .into()
         }
         Notice::NotUnderstood(why) => format!("!! {why}."),
         Notice::Prepared {

@@ -1,6 +1,8 @@
 //! The printing process: lays out, renders and writes; answers with counts, never with page bytes.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::raster::Glyphs;
 use super::sink::{self, Device, Sink};
 use super::spool::Spool;
-use super::{Language, Offset, PrintError, PrintProgress, Printed, language, pjl};
+use super::{Language, Offset, PrintError, PrintProgress, Printed, language, pjl, status};
 use crate::paper::{Document, LayoutError, slip};
 use crate::secret::{Pin, Secret};
 use crate::worker::child::Reporter;
@@ -43,13 +45,8 @@ pub fn work(request: &[u8], secret: Secret<Vec<u8>>, reporter: &mut Reporter) ->
         .and_then(|job| {
             let word = reporter.wait_go().ok_or(PrintError::Cancelled)?;
             let go: Go = serde_json::from_slice(&word).map_err(|e| PrintError::Worker(e.to_string()))?;
-            let mut device = Device::open(&go.node)?;
-            let mut tell = |progress| {
-                if let Ok(event) = serde_json::to_vec(&progress) {
-                    reporter.event(&event);
-                }
-            };
-            job.send(&mut device, &mut tell)
+            let device = Device::open(&go.node)?;
+            print(&job, &device, reporter)
         });
     let fault = |_| Vec::new();
     match printed {
@@ -58,10 +55,30 @@ pub fn work(request: &[u8], secret: Secret<Vec<u8>>, reporter: &mut Reporter) ->
     }
 }
 
+/// Writes a job, while a second thread asks the printer how it is.
+fn print(job: &Job, device: &Device, reporter: &mut Reporter) -> Result<Printed, PrintError> {
+    let stop = Arc::clone(reporter.stop());
+    let reporter = Mutex::new(reporter);
+    let tell = |progress: PrintProgress| {
+        if let Ok(event) = serde_json::to_vec(&progress) {
+            // An event is written whole or the parent is gone: there is nothing to mend.
+            let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
+            reporter.event(&event);
+        }
+    };
+    let mut printed = status::watched(device, &tell, || {
+        job.send(&mut &*device, &stop, &mut |progress| tell(progress))
+    })?;
+    printed.status = status::after_page(device, !job.is_secret, &mut std::thread::sleep);
+    Ok(printed)
+}
+
 /// A document in the printer's language; it can hold a PIN, and is wiped.
 pub(crate) struct Job {
     bytes: Spool,
     pages: usize,
+    /// Whether a PIN is on it: then it matters most what became of it.
+    is_secret: bool,
 }
 
 impl Job {
@@ -69,14 +86,17 @@ impl Job {
     pub(crate) fn send(
         &self,
         sink: &mut dyn Sink,
+        stop: &AtomicBool,
         tell: &mut dyn FnMut(PrintProgress),
     ) -> Result<Printed, PrintError> {
-        let (pages, of) = (self.pages, self.bytes.len());
-        tell(PrintProgress::Rendered { pages, bytes: of });
-        sink::send(sink, &self.bytes, &mut |bytes| {
-            tell(PrintProgress::Sent { bytes, of });
-        })?;
-        Ok(Printed { pages, bytes: of })
+        let (pages, bytes) = (self.pages, self.bytes.len());
+        tell(PrintProgress::Rendered { pages, bytes });
+        sink::send(sink, &self.bytes, stop, tell)?;
+        Ok(Printed {
+            pages,
+            bytes,
+            status: None,
+        })
     }
 }
 
@@ -124,6 +144,7 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
     Ok(Job {
         bytes,
         pages: pages.len(),
+        is_secret: pin.is_some(),
     })
 }
 
@@ -181,7 +202,7 @@ mod tests {
         secret: Secret<Vec<u8>>,
         tell: &mut dyn FnMut(PrintProgress),
     ) -> Result<Printed, PrintError> {
-        render(request, secret)?.send(sink, tell)
+        render(request, secret)?.send(sink, &AtomicBool::new(false), tell)
     }
 
     fn slip() -> Document {

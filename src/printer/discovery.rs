@@ -41,6 +41,30 @@ impl Roots {
         printers
     }
 
+    /// Bus and device number of every printer, which it has until it is switched off or unplugged.
+    #[must_use]
+    pub fn plugged(&self) -> Vec<(u16, u16)> {
+        let Ok(entries) = fs::read_dir(self.sys.join("class/usbmisc")) else {
+            return Vec::new();
+        };
+        let mut plugged: Vec<(u16, u16)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let entry = entry.path();
+                is_printer(&entry).then_some(())?;
+                // The interface's parent is the device.
+                let device = fs::canonicalize(entry.join("device")).ok()?.parent()?.to_owned();
+                let number = |name: &str| {
+                    let text = bounded(&device.join(name));
+                    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+                };
+                Some((number("busnum")?, number("devnum")?))
+            })
+            .collect();
+        plugged.sort_unstable();
+        plugged
+    }
+
     /// The one printer there is.
     pub fn only_printer(&self) -> Result<Printer, PrintError> {
         let mut printers = self.printers();
@@ -56,10 +80,7 @@ impl Roots {
     /// Reads one entry; `None` for what is no printer (hiddev shares the class).
     fn printer(&self, entry: &Path) -> Option<Printer> {
         let name = entry.file_name()?.to_str()?;
-        let number = name.strip_prefix("lp")?;
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
-        }
+        is_printer(entry).then_some(())?;
         let interface = fs::canonicalize(entry.join("device")).ok()?;
         let port = interface.file_name()?.to_str()?.split(':').next()?.to_owned();
         let id = DeviceId::parse(&bounded(&entry.join("device/ieee1284_id")));
@@ -85,6 +106,13 @@ impl Roots {
         self.dev
             .join(named.filter(fits).unwrap_or_else(|| format!("usb/{name}")))
     }
+}
+
+/// Whether an entry of the class is called as printers are: `lp` and a number.
+fn is_printer(entry: &Path) -> bool {
+    let name = entry.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.strip_prefix("lp"));
+    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The beginning of a file; empty where there is none.
@@ -115,6 +143,13 @@ mod tests {
             let entry = interface.join("usbmisc").join(name);
             fs::create_dir_all(&entry).unwrap();
             fs::write(interface.join("ieee1284_id"), id).unwrap();
+            let device = interface.parent().unwrap();
+            fs::write(device.join("busnum"), "1\n").unwrap();
+            fs::write(
+                device.join("devnum"),
+                format!("{}\n", 6 + class.read_dir().unwrap().count()),
+            )
+            .unwrap();
             fs::write(
                 entry.join("uevent"),
                 format!("MAJOR=180\nMINOR=0\nDEVNAME=usb/{name}\n"),
@@ -147,6 +182,21 @@ mod tests {
         assert_eq!(printer.node, roots.dev.join("usb/lp2"));
         assert_eq!(printer.describe(), "ACME Laser 1 on port 1-1.4");
         assert_eq!(printer.language, Some(Language::Pdf));
+        clear(&roots);
+    }
+
+    #[test]
+    fn a_printer_that_was_off_has_another_number() {
+        let roots = roots(
+            "plugged",
+            &[("hiddev0", "1-2", ""), ("lp0", "1-1", "MFG:A;MDL:B;")],
+        );
+        assert_eq!(roots.plugged(), [(1, 7)]);
+        let device = roots.sys.join("devices/usb1/1-1");
+        fs::write(device.join("devnum"), "9\n").unwrap();
+        assert_eq!(roots.plugged(), [(1, 9)]);
+        fs::remove_file(roots.sys.join("class/usbmisc/lp0")).unwrap();
+        assert_eq!(roots.plugged(), []);
         clear(&roots);
     }
 

@@ -258,6 +258,16 @@ pub enum Entry {
         /// Why.
         reason: Text,
     },
+    /// A printer may hold the page of a slip that is about to be void: it is switched off and on before it prints again.
+    PrinterDoubt {
+        /// The slip.
+        slip: SlipNumber,
+    },
+    /// That printer was gone from the bus, and one is there again.
+    PrinterCycled {
+        /// The slip.
+        slip: SlipNumber,
+    },
     /// A key was put aside.
     KeyRejected {
         /// The label it would have got.

@@ -155,6 +155,10 @@ pub struct Tally {
     pub printed: u32,
     /// Slips that are void.
     pub voided: Vec<SlipNumber>,
+    /// The slip whose page a printer may hold that was not switched off and on since.
+    pub printer_doubt: Option<SlipNumber>,
+    /// The slip that was about to be printed and has neither come through nor been given up.
+    pub sending: Option<SlipNumber>,
     /// Exceptions.
     pub exceptions: Vec<ExceptionLine>,
     /// Slips of keys of which nobody knows whether they have its PIN (second pass).
@@ -192,6 +196,8 @@ impl Default for Tally {
             rejected: Vec::new(),
             printed: 0,
             voided: Vec::new(),
+            printer_doubt: None,
+            sending: None,
             exceptions: Vec::new(),
             undecided: Vec::new(),
             is_aborted: false,
@@ -219,6 +225,12 @@ impl Tally {
     /// Slips that belong to prepared keys.
     pub fn sealed(&self) -> impl Iterator<Item = SlipNumber> + '_ {
         self.prepared.iter().filter_map(|p| p.slip)
+    }
+
+    /// The slip whose page a printer may hold: of one whose printing was cut off nobody knows.
+    #[must_use]
+    pub fn slip_in_printer(&self) -> Option<SlipNumber> {
+        self.printer_doubt.or(self.sending)
     }
 
     /// Whether printed = sealed + voided; an undecided slip of the second pass stands with the sealed ones.

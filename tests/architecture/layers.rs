@@ -22,7 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Station
     ("pin", &["plan", "secret"]),
     ("paper", &["id", "manifest", "secret"]),
-    ("printer", &["paper", "secret", "worker"]),
+    ("ioctl", &[]),
+    ("printer", &["ioctl", "paper", "secret", "worker"]),
     ("media", &["id"]),
     ("vault", &["blob", "manifest", "secret", "worker"]),
     ("ceremony::event", &["id"]),
@@ -91,6 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "ceremony",
             "console",
+            "ioctl",
             "key",
             "manifest",
             "media",

@@ -5,6 +5,7 @@
 mod layers;
 mod source;
 mod udev;
+mod unsafety;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -108,7 +108,7 @@ fn tree(rest: &mut &str) -> Vec<String> {
 }
 
 /// Line comments go; `//` inside a word, as in an address, stays.
-fn without_comments(text: &str) -> String {
+pub(crate) fn without_comments(text: &str) -> String {
     text.lines()
         .map(|line| {
             let mut starts = line.match_indices("//").map(|(at, _)| at);

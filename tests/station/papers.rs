@@ -1,12 +1,13 @@
 //! A printer that keeps what it printed: the papers on the table, with their PINs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use glasskey::ceremony::driver::{Press, Ready};
+use glasskey::ceremony::SeenPrinter;
+use glasskey::ceremony::driver::{PaperWatch, Press, Ready};
 use glasskey::paper::Document;
 use glasskey::paper::slip::SlipPart;
-use glasskey::printer::PrintError;
+use glasskey::printer::{PrintError, Status};
 use glasskey::secret::Pin;
 
 use crate::power::Power;
@@ -49,6 +50,8 @@ impl Pile {
 pub(crate) struct Printer {
     pub(crate) pile: Rc<RefCell<Pile>>,
     pub(crate) power: Rc<Power>,
+    /// Its device number on the bus, another one each time it is switched on.
+    pub(crate) device: Rc<Cell<u16>>,
 }
 
 /// A page that was laid out and not printed.
@@ -69,10 +72,14 @@ impl Press for Printer {
             power: Rc::clone(&self.power),
         }))
     }
+
+    fn printers(&mut self) -> Vec<SeenPrinter> {
+        vec![SeenPrinter(1, self.device.get())]
+    }
 }
 
 impl Ready for Page {
-    fn print(self: Box<Self>) -> Result<(), PrintError> {
+    fn print(self: Box<Self>, _: &mut PaperWatch<'_>) -> Result<Option<Status>, PrintError> {
         self.power.call();
         let mut pile = self.pile.borrow_mut();
         match (self.document, self.pin) {
@@ -91,6 +98,6 @@ impl Ready for Page {
         }
         drop(pile);
         self.power.call();
-        Ok(())
+        Ok(None)
     }
 }

@@ -1,6 +1,6 @@
 //! Officer and witness in one: they do and answer what the station says.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Hands {
     pub(crate) takes_spare: bool,
     /// What is done when the station asks for the stick, or for another try.
     pub(crate) mends: Option<Mishap>,
+    /// Device number of the printer.
+    pub(crate) printer: Rc<Cell<u16>>,
     bags: usize,
 }
 
@@ -48,6 +50,7 @@ impl Hands {
             done: Vec::new(),
             takes_spare: false,
             mends: None,
+            printer: Rc::default(),
             bags: 0,
         }
     }
@@ -175,6 +178,10 @@ impl Console for Person<'_> {
         // A key that was sealed while the power failed: the station says that it has its final PIN.
         if text.contains("has its final PIN already") {
             self.hands.done.extend(self.hands.bus.plugged());
+        }
+        if text.contains("Switch the printer off now") {
+            // And on, between two looks at the bus.
+            self.hands.printer.set(self.hands.printer.get() + 1);
         }
         if text.contains("Take out every security key") || text.contains("ake the key out now") {
             self.pulled = self.hands.bus.pull().or(self.pulled);

@@ -256,6 +256,7 @@ fn start(
     let mut printer = Printer {
         pile: Rc::clone(pile),
         power: Rc::clone(power),
+        device: Rc::clone(&person.hands.printer),
     };
     // The bus is the person's; the ceremony sees it through a view of its own.
     let keys = person.hands.bus.clone();

@@ -24,13 +24,15 @@ impl Ceremony {
                 Some(false) => self.enter(Step::Empty),
                 None => self.ask_again("the witness types the initials shown, or no"),
             },
-            (Step::ConfirmSlip(hand, part), Answer::Yes) => match part {
-                Part::First => self.enter(Step::PrintSecondHalf(hand)),
-                Part::Whole | Part::Second => self.enter(match self.rules.pass {
-                    Pass::Prepare => Step::SetPin(hand),
-                    Pass::Seal => Step::StorePin(hand),
-                }),
-            },
+            (Step::ConfirmSlip(hand, part), Answer::Yes) => {
+                // Whole paper counts more than what the printer says.
+                self.printer_is_well = true;
+                self.enter(match (part, self.rules.pass) {
+                    (Part::First, _) => Step::PrintSecondHalf(hand),
+                    (Part::Whole | Part::Second, Pass::Prepare) => Step::SetPin(hand),
+                    (Part::Whole | Part::Second, Pass::Seal) => Step::StorePin(hand),
+                })
+            }
             (Step::ConfirmSlip(hand, _), Answer::No) => self.spoiled(hand),
             (Step::ConfirmLabel(hand), Answer::Text(text)) => self.label_read(&hand, text),
             (Step::KeyBag(hand), Answer::Text(text)) => match self.unused_bag(text, &[]) {

@@ -37,12 +37,16 @@ impl Ceremony {
                 self.enter(Step::StorePin(Hand { key, slip: None }))
             }
             (Step::Reset(key), Outcome::Reset) => self.new_slip(key),
-            (Step::PrintSlip(hand), Outcome::SlipPrinted) => {
+            (Step::PrintSlip(hand), Outcome::SlipPrinted(after)) => {
                 let part = self.first_part();
-                self.enter(Step::ConfirmSlip(hand, part))
+                let mut effects = self.slip_is_taken(after);
+                effects.extend(self.enter(Step::ConfirmSlip(hand, part)));
+                effects
             }
-            (Step::PrintSecondHalf(hand), Outcome::SecondHalfPrinted) => {
-                self.enter(Step::ConfirmSlip(hand, Part::Second))
+            (Step::PrintSecondHalf(hand), Outcome::SecondHalfPrinted(after)) => {
+                let mut effects = self.slip_is_taken(after);
+                effects.extend(self.enter(Step::ConfirmSlip(hand, Part::Second)));
+                effects
             }
             (Step::StorePin(hand), Outcome::PinStored) => self.enter(match self.rules.pass {
                 Pass::Prepare => Step::SetPin(hand),

@@ -76,6 +76,7 @@ impl Ceremony {
             effects.extend(self.trouble(Step::PrintSlip(hand), text));
             return effects;
         }
+        self.printer_is_well = false;
         let mut effects = self.void(slip, "it did not come out of the printer for certain");
         let then = Step::Trouble {
             again: Box::new(Step::PrintSlip(hand)),
@@ -154,14 +155,17 @@ impl Ceremony {
             return vec![];
         }
         self.slips.void(slip);
-        vec![
-            Effect::ForgetPin,
-            Effect::Record(Entry::SlipVoided {
-                slip,
-                reason: Text::new(reason),
-            }),
-            Effect::Tell(Notice::SlipVoided(slip)),
-        ]
+        let mut effects = vec![Effect::ForgetPin];
+        // Before the slip is void: what is written last when the power fails must not be the better half.
+        if !std::mem::replace(&mut self.printer_is_well, true) {
+            effects.extend(self.hold_printer(slip));
+        }
+        effects.push(Effect::Record(Entry::SlipVoided {
+            slip,
+            reason: Text::new(reason),
+        }));
+        effects.push(Effect::Tell(Notice::SlipVoided(slip)));
+        effects
     }
 
     /// Rejects the key in hand; the job waits for another key.

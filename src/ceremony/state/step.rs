@@ -71,6 +71,8 @@ pub(super) enum Step {
     StoreKey(Box<PreparedJob>),
     /// Waiting for the prepared key to be taken out.
     Remove,
+    /// Waiting for the printer to be switched off and on, because it may hold an old page.
+    CyclePrinter(Box<Step>),
     /// A second key is plugged in; the step goes on when it is gone.
     OneOnly(SeenKey, Box<Step>),
     /// The officer decides whether to try again.
@@ -147,7 +149,10 @@ impl Step {
             | Self::KeyBag(hand)
             | Self::SlipBag(hand, ..) => hand.slip,
             Self::StoreKey(job) => job.slip,
-            Self::OneOnly(_, step) | Self::ConfirmAbort(step) | Self::AgreeAbort(step) => step.slip(),
+            Self::OneOnly(_, step)
+            | Self::CyclePrinter(step)
+            | Self::ConfirmAbort(step)
+            | Self::AgreeAbort(step) => step.slip(),
             Self::Trouble { again, .. } => again.slip(),
             Self::Explain(_, then) | Self::AgreeReason(_, _, then) => then.slip(),
             _ => None,
@@ -172,13 +177,22 @@ impl Step {
             | Self::KeyBag(_)
             | Self::SlipBag(..)
             | Self::StoreKey(_) => true,
-            Self::OneOnly(_, step) | Self::ConfirmAbort(step) | Self::AgreeAbort(step) => {
-                step.key_is_changed()
-            }
+            Self::OneOnly(_, step)
+            | Self::CyclePrinter(step)
+            | Self::ConfirmAbort(step)
+            | Self::AgreeAbort(step) => step.key_is_changed(),
             Self::Trouble { again, .. } => again.key_is_changed(),
             Self::Explain(_, then) | Self::AgreeReason(_, _, then) => then.key_is_changed(),
             _ => false,
         }
+    }
+
+    /// Whether something goes to the printer.
+    pub(super) fn prints(&self) -> bool {
+        matches!(
+            self,
+            Self::PrintSlip(_) | Self::PrintSecondHalf(_) | Self::PrintLabel(_) | Self::PrintRecord
+        )
     }
 
     /// Whether there is no way past this step but doing it.
@@ -194,6 +208,7 @@ impl Step {
         match self {
             Self::PrintRecord | Self::ConfirmRecord | Self::Export | Self::Ended => true,
             Self::Trouble { again, .. } => again.is_closing(),
+            Self::CyclePrinter(then) => then.is_closing(),
             _ => false,
         }
     }

@@ -15,6 +15,7 @@ impl Tally {
         self.head(entry);
         self.starts(entry);
         self.exception(entry);
+        self.printer(entry);
         self.acts(entry);
         self.keys(entry);
         self.end(entry);
@@ -137,6 +138,32 @@ impl Tally {
                 what: what.clone(),
                 reason: reason.clone(),
             });
+        }
+    }
+
+    /// What a printer may hold.
+    fn printer(&mut self, entry: &Entry) {
+        let is_slip = |act: &Act| matches!(act, Act::PrintSlip | Act::PrintSecondHalf);
+        match entry {
+            Entry::Intended { effect, slip, .. } => {
+                let prints = is_slip(effect) || matches!(effect, Act::PrintLabel | Act::PrintRecord);
+                if let (true, Some(held)) = (prints, self.printer_doubt) {
+                    self.find(format!(
+                        "{effect:?} begins while a printer may hold slip {held}: it was not switched off and on"
+                    ));
+                }
+                if is_slip(effect) {
+                    self.sending = *slip;
+                }
+            }
+            Entry::Done { effect, .. } if is_slip(effect) => self.sending = None,
+            // What it means for the printer is told before.
+            Entry::SlipVoided { slip, .. } if self.sending == Some(*slip) => self.sending = None,
+            Entry::PrinterDoubt { slip } => self.printer_doubt = Some(*slip),
+            Entry::PrinterCycled { slip } if self.printer_doubt.take() != Some(*slip) => {
+                self.find(format!("no printer was to be switched off for slip {slip}"));
+            }
+            _ => {}
         }
     }
 
