@@ -58,6 +58,13 @@ pub fn each(mut printed: &[u8]) -> impl Iterator<Item = Result<Job>> {
     })
 }
 
+/// The sheet that a printer has of a PCL job that broke off; `None` where not even its first row came.
+#[must_use]
+pub fn torn(bytes: &[u8]) -> Option<Bitmap> {
+    let (_, body) = pjl::opening(bytes).ok()?;
+    pcl::torn_page(body)
+}
+
 /// Reads a job, with PJL around it or without; returns what comes behind it.
 fn job(bytes: &[u8]) -> Result<(Job, &[u8])> {
     let (announced, body) = pjl::opening(bytes)?;

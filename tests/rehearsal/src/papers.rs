@@ -49,6 +49,11 @@ pub enum Paper {
 /// Digits and the letters of ids and PINs.
 const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ-";
 
+/// Where a slip has its number on A4: left, top, width, height in millimetres.
+const NUMBER: [f32; 4] = [170.0, 8.5, 26.0, 7.0];
+/// Where it has its PIN.
+const PIN: [f32; 4] = [26.5, 118.5, 157.0, 11.0];
+
 /// Reads every document and keeps its picture in `folder` as `slip-N.png`, `label-N.png` or `record-N.png`.
 pub fn render(printed: &[u8], folder: &Path) -> Result<Vec<Paper>> {
     fs::create_dir_all(folder).map_err(at(folder))?;
@@ -111,6 +116,18 @@ pub fn texts(printed: &[u8]) -> Result<(Vec<SlipText>, Vec<String>)> {
     Ok((slips, labels))
 }
 
+/// Number and PIN of a slip that broke off, as far as they can be read on its sheet.
+#[must_use]
+pub fn torn_slip(printed: &[u8]) -> (Option<String>, Option<String>) {
+    let Some(sheet) = bench::paper::torn(printed) else {
+        return (None, None);
+    };
+    let read = |area| digits::read(&sheet, area, ALPHABET);
+    let number = read(NUMBER).and_then(|text| slip_number(&text)).ok();
+    let pin = read(PIN).ok().filter(|pin| !pin.is_empty());
+    (number, pin)
+}
+
 /// A document as it was recognised.
 enum Seen {
     Slip {
@@ -133,12 +150,11 @@ impl Seen {
         let first = job.pages.first();
         let first = first.ok_or_else(|| Error::Wrong(format!("a {:?} job without dots", job.language)))?;
         // Where the layout has them on A4, in millimetres.
-        let number =
-            digits::read(first, [170.0, 8.5, 26.0, 7.0], ALPHABET).and_then(|text| slip_number(&text));
+        let number = digits::read(first, NUMBER, ALPHABET).and_then(|text| slip_number(&text));
         if let Ok(number) = number {
             return Ok(Self::Slip {
                 number,
-                pin: digits::read(first, [26.5, 118.5, 157.0, 11.0], ALPHABET)?,
+                pin: digits::read(first, PIN, ALPHABET)?,
                 label: digits::read(first, [14.0, 22.3, 36.0, 4.6], ALPHABET)?,
             });
         }

@@ -136,6 +136,7 @@ struct Table {
     printed: Vec<u8>,
     console: String,
     bags: usize,
+    printer: Printer,
     /// The ceremony had ended before the power failed, and the next start said so.
     was_over: bool,
 }
@@ -148,7 +149,7 @@ enum End {
 }
 
 /// What the station says, and what is done then.
-const PROMPTS: [(&str, Act); 18] = [
+const PROMPTS: [(&str, Act); 19] = [
     // A slow machine looks for the stick before the bus has it.
     (
         r"No stick with a file [^?]*\?\? Press Enter to try again, or",
@@ -157,6 +158,7 @@ const PROMPTS: [(&str, Act); 18] = [
     ("Officer, type your initials .*:", Act::Say("AL")),
     ("Witness, type your initials .*:", Act::Say("GH")),
     (r"type your initials \S+ to agree, or no:", Act::Say("GH")),
+    ("Switch the printer off now", Act::CyclePrinter),
     (r"=== Key \d+ of \d+: label [0-9A-Z]{6}, for", Act::Note),
     ("Take out every security key now", Act::Pull),
     ("Put in the security key for this label", Act::Choose),
@@ -180,6 +182,7 @@ const PROMPTS: [(&str, Act); 18] = [
 enum Act {
     Say(&'static str),
     Note,
+    CyclePrinter,
     Pull,
     Choose,
     PutBack,
@@ -205,6 +208,7 @@ impl Table {
             printed: Vec::new(),
             console: String::new(),
             bags: 0,
+            printer: Printer::new(PRINTER_ID),
             was_over: false,
         }
     }
@@ -243,6 +247,13 @@ impl Table {
                     .rsplit_once("label ")
                     .map(|(_, rest)| rest.chars().take(6).collect());
                 self.announced = label.unwrap_or_default();
+            }
+            Act::CyclePrinter => {
+                machine.pull(PRINTER_PORT)?;
+                machine
+                    .console()
+                    .expect("Switch the printer on again", PATIENCE)?;
+                machine.plug(PRINTER_PORT, &self.printer)?;
             }
             Act::Pull => {
                 if machine.is_plugged(SOCKET) {
@@ -306,8 +317,7 @@ fn play(point: Point, folder: &Path) -> Result<String> {
             .redir_ports(4)
             .console_log(folder.join(format!("console-{}.log", ends.len())))
             .start()?;
-        let printer = Printer::new(PRINTER_ID);
-        machine.plug(PRINTER_PORT, &printer)?;
+        machine.plug(PRINTER_PORT, &table.printer)?;
         if ends.is_empty() {
             let switch = machine.kill_switch();
             medium.arm(point.cut().and_then(move || switch.kill()));
@@ -321,7 +331,7 @@ fn play(point: Point, folder: &Path) -> Result<String> {
         if machine.is_plugged(SOCKET) {
             machine.pull(SOCKET)?;
         }
-        table.printed.extend(printer.printed());
+        table.printed.extend(table.printer.take_printed());
         let end = end.map_err(|error| Error::Wrong(format!("{error}; the console said last:\n{last}")))?;
         if end == End::Cut {
             machine.kill()?;

@@ -17,6 +17,15 @@ pub(super) fn pages(mut bytes: &[u8]) -> Result<(Vec<Bitmap>, &[u8])> {
     Ok((pages, bytes))
 }
 
+/// The first page of bytes that break off: what was put on its sheet by then.
+pub(super) fn torn_page(bytes: &[u8]) -> Option<Bitmap> {
+    let mut reader = Reader {
+        bytes: bytes.strip_prefix(b"\x1bE")?,
+        page: Setup::default(),
+    };
+    reader.page().ok().or(reader.page.sheet)
+}
+
 /// What the commands before the first row have said.
 #[derive(Default)]
 struct Setup {

@@ -1,8 +1,8 @@
-//! A USB printer that keeps every byte: class 7, bidirectional, with paper or without.
+//! A USB printer that keeps every byte: class 7, bidirectional, with paper or without, honest or not.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::Result;
+use crate::error;
 use crate::identity::UsbIdentity;
 use crate::usbredir::codec::Control;
 use crate::usbredir::descriptors::{BULK, Descriptors, Interface};
@@ -27,6 +27,49 @@ pub enum PortStatus {
     Fault,
 }
 
+/// How a printer answers when it is asked for its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As it is.
+    Honest,
+    /// That it is well, always.
+    Lies,
+    /// Not at all: the request stalls.
+    Silent,
+}
+
+/// What happens to a printer at a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// It is pulled out; the bytes before that one were taken.
+    Pull,
+    /// It refuses that byte and all that follow, until it is switched off and on.
+    Refuse,
+    /// It is out of paper; the transfer with that byte waits.
+    PaperOut,
+}
+
+/// Where a mishap happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// At this byte, counted from 0 from now on.
+    Byte(usize),
+    /// At the last byte of these, which end a job.
+    EndOf(&'static [u8]),
+}
+
+impl At {
+    /// The byte of these data at which it happens, or where it happens later.
+    fn in_data(self, data: &[u8]) -> Result<usize, Self> {
+        match self {
+            Self::Byte(byte) if byte < data.len() => Ok(byte),
+            Self::Byte(byte) => Err(Self::Byte(byte - data.len())),
+            Self::EndOf(end) if data.ends_with(end) => Ok(data.len() - 1),
+            Self::EndOf(_) => Err(self),
+        }
+    }
+}
+
 /// A shared handle on one printer; clones are the same printer.
 #[derive(Clone)]
 pub struct Printer {
@@ -37,6 +80,9 @@ struct Inner {
     identity: UsbIdentity,
     device_id: String,
     status: PortStatus,
+    manner: Manner,
+    mishap: Option<(At, Mishap)>,
+    refuses: bool,
     printed: Vec<u8>,
     waiting: Vec<(u64, Vec<u8>)>,
     pipe: Option<Pipe>,
@@ -64,6 +110,9 @@ impl Printer {
                 identity,
                 device_id: device_id.to_owned(),
                 status: PortStatus::Ready,
+                manner: Manner::Honest,
+                mishap: None,
+                refuses: false,
                 printed: Vec::new(),
                 waiting: Vec::new(),
                 pipe: None,
@@ -93,6 +142,22 @@ impl Printer {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         !self.lock().waiting.is_empty()
+    }
+
+    /// Changes how it answers when it is asked for its status.
+    pub fn set_manner(&self, manner: Manner) {
+        self.lock().manner = manner;
+    }
+
+    /// Has something happen.
+    pub fn arm(&self, at: At, mishap: Mishap) {
+        self.lock().mishap = Some((at, mishap));
+    }
+
+    /// Whether what was armed has not happened yet.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.lock().mishap.is_some()
     }
 
     /// How often the host asked for a soft reset.
@@ -145,9 +210,10 @@ impl Device for Printer {
         }
     }
 
-    fn plugged(&self, pipe: Pipe) -> Result<()> {
+    fn plugged(&self, pipe: Pipe) -> error::Result<()> {
         let mut inner = self.lock();
         inner.waiting.clear();
+        inner.refuses = false;
         inner.pipe = Some(pipe);
         Ok(())
     }
@@ -167,11 +233,12 @@ impl Device for Printer {
                 Some([&length.to_be_bytes(), inner.device_id.as_bytes()].concat())
             }
             // GET_PORT_STATUS.
-            (0xa1, 1) => Some(vec![match inner.status {
-                PortStatus::Ready => NO_ERROR | SELECTED,
-                PortStatus::PaperOut => SELECTED | PAPER_EMPTY,
-                PortStatus::Fault => 0,
-            }]),
+            (0xa1, 1) => match (inner.manner, inner.status) {
+                (Manner::Silent, _) => None,
+                (Manner::Lies, _) | (_, PortStatus::Ready) => Some(vec![NO_ERROR | SELECTED]),
+                (_, PortStatus::PaperOut) => Some(vec![SELECTED | PAPER_EMPTY]),
+                (_, PortStatus::Fault) => Some(vec![0]),
+            },
             // SOFT_RESET, to the interface or, by an old misprint, to "other".
             (0x21 | 0x23, 2) => {
                 inner.soft_resets += 1;
@@ -183,6 +250,31 @@ impl Device for Printer {
 
     fn bulk_out(&self, id: u64, _endpoint: u8, data: &[u8]) -> Transfer {
         let mut inner = self.lock();
+        if inner.refuses {
+            return Transfer::Stalled;
+        }
+        if inner.status == PortStatus::Ready
+            && let Some((at, mishap)) = inner.mishap.take()
+        {
+            match (at.in_data(data), mishap) {
+                (Err(later), mishap) => inner.mishap = Some((later, mishap)),
+                (Ok(_), Mishap::PaperOut) => inner.status = PortStatus::PaperOut,
+                (Ok(byte), Mishap::Refuse) => {
+                    inner.printed.extend_from_slice(&data[..byte]);
+                    inner.refuses = true;
+                    return Transfer::Stalled;
+                }
+                (Ok(byte), Mishap::Pull) => {
+                    inner.printed.extend_from_slice(&data[..byte]);
+                    let pipe = inner.pipe.clone();
+                    drop(inner);
+                    if let Some(pipe) = pipe {
+                        pipe.eject();
+                    }
+                    return Transfer::Pending;
+                }
+            }
+        }
         if inner.status == PortStatus::Ready {
             inner.printed.extend_from_slice(data);
             return Transfer::Done;

@@ -8,6 +8,7 @@ mod faults;
 mod languages;
 mod policy;
 mod print_test;
+mod printer;
 mod sittings;
 
 use std::time::Duration;
