@@ -1,7 +1,7 @@
 //! The clock: there is no network time, so people check it, and set it where it is wrong.
 //!
-//! The system's clock alone is set. The chip that keeps the time while the machine is off stays as it is: a station
-//! leaves nothing behind in a computer, so each start asks again.
+//! Where the time cannot be right, the chip that keeps it while the machine is off is set too, so that the next start
+//! need not ask. A time that can be right may be another system's local time: then the chip stays as it is.
 
 use rustix::time::{ClockId, Timespec, clock_settime};
 use time::OffsetDateTime;
@@ -10,6 +10,7 @@ use time::macros::{datetime, format_description};
 
 use super::check::Check;
 use crate::console::{Console, ConsoleError};
+use crate::ioctl;
 use crate::transcript::Entry;
 
 /// This program was made later, so no clock that is right shows less (`source_date_epoch` in `image/pins`).
@@ -18,6 +19,8 @@ const EARLIEST: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 const LATEST: OffsetDateTime = datetime!(2036-01-01 0:00 UTC);
 /// How a time is shown and typed.
 const FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]");
+/// The clock chip.
+const CHIP: &str = "/dev/rtc0";
 /// What people type to set a clock that looks right and is not.
 pub const WORD: &str = "clock";
 
@@ -28,6 +31,9 @@ pub trait Clock {
 
     /// Sets it.
     fn set(&mut self, to: OffsetDateTime) -> std::io::Result<()>;
+
+    /// Has the computer keep its time while it is off.
+    fn keep(&mut self) -> std::io::Result<()>;
 }
 
 /// The clock of the running system.
@@ -44,6 +50,10 @@ impl Clock for SystemClock {
             tv_nsec: 0,
         };
         Ok(clock_settime(ClockId::Realtime, time)?)
+    }
+
+    fn keep(&mut self) -> std::io::Result<()> {
+        ioctl::set_clock_chip(std::fs::File::open(CHIP)?, self.now())
     }
 }
 
@@ -87,6 +97,11 @@ pub fn check(console: &mut dyn Console, clock: &mut dyn Clock) -> Result<Vec<Ent
             words(now)
         ))?;
         entries.extend(set(console, clock, false)?);
+        if let Err(error) = clock.keep() {
+            console.tell(&format!(
+                "   The computer does not keep it while it is off ({error}): the next start asks again."
+            ))?;
+        }
     }
     let check = Check::report("clock", words(clock.now()));
     console.tell(&format!("{} (if that is wrong, type {WORD} later)", check.line()))?;
@@ -136,7 +151,7 @@ mod tests {
     use crate::console::script::{ScriptConsole, Shown};
 
     /// A clock that stands still, or refuses to be set.
-    struct Still(OffsetDateTime, bool);
+    struct Still(OffsetDateTime, bool, Option<OffsetDateTime>);
 
     impl Clock for Still {
         fn now(&self) -> OffsetDateTime {
@@ -150,6 +165,11 @@ mod tests {
             self.0 = to;
             Ok(())
         }
+
+        fn keep(&mut self) -> std::io::Result<()> {
+            self.2 = Some(self.0);
+            Ok(())
+        }
     }
 
     const RIGHT: OffsetDateTime = datetime!(2026-11-23 14:05 UTC);
@@ -158,7 +178,7 @@ mod tests {
     #[test]
     fn a_clock_that_can_be_right_is_shown_and_asks_nothing() {
         let mut console = ScriptConsole::new();
-        let entries = check(&mut console, &mut Still(RIGHT, true)).unwrap();
+        let entries = check(&mut console, &mut Still(RIGHT, true, None)).unwrap();
         assert!(
             matches!(&entries[..], [Entry::SelfTest { passed: true, found, .. }] if found.as_str() == "2026-11-23 14:05 UTC"),
             "{entries:?}"
@@ -177,9 +197,9 @@ mod tests {
                 .answer("What time is it", "14:05")
                 .answer("What time is it", "2025-12-31 23:59")
                 .answer("What time is it", " 2026-11-23 14:05 ");
-            let mut clock = Still(wrong, true);
+            let mut clock = Still(wrong, true, None);
             let entries = check(&mut console, &mut clock).unwrap();
-            assert_eq!(clock.0, RIGHT);
+            assert_eq!((clock.0, clock.2), (RIGHT, Some(RIGHT)));
             assert_eq!(
                 entries[0],
                 Entry::ClockSet {
@@ -198,7 +218,7 @@ mod tests {
     #[test]
     fn a_clock_that_cannot_be_set_is_said_so_and_asked_again() {
         let mut console = ScriptConsole::new().answer("What time is it", "2026-11-23 14:05");
-        let result = check(&mut console, &mut Still(WRONG, false));
+        let result = check(&mut console, &mut Still(WRONG, false, None));
         assert!(
             matches!(result, Err(ConsoleError::Unexpected { .. })),
             "{result:?}"
@@ -213,9 +233,17 @@ mod tests {
     #[test]
     fn a_clock_that_may_stay_stays_at_enter() {
         let mut console = ScriptConsole::new().answer("Enter alone", "");
-        let mut clock = Still(RIGHT, true);
+        let mut clock = Still(RIGHT, true, None);
         assert_eq!(set(&mut console, &mut clock, true).unwrap(), None);
         assert_eq!(clock.0, RIGHT);
+    }
+
+    #[test]
+    fn a_time_that_could_be_another_systems_is_not_kept_in_the_chip() {
+        let mut console = ScriptConsole::new().answer("Enter alone", "2026-11-23 15:05");
+        let mut clock = Still(RIGHT, true, None);
+        set(&mut console, &mut clock, true).unwrap();
+        assert_eq!((clock.0, clock.2), (datetime!(2026-11-23 15:05 UTC), None));
     }
 
     #[test]

@@ -116,6 +116,10 @@ mod tests {
             self.0 = to;
             Ok(())
         }
+
+        fn keep(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

@@ -97,6 +97,9 @@ mod tests {
             fn set(&mut self, _: time::OffsetDateTime) -> std::io::Result<()> {
                 Ok(())
             }
+            fn keep(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
         }
         let test = run(&mut ScriptConsole::new(), &mut Now, Ok(())).unwrap();
         assert!(!test.passed);

@@ -8,7 +8,7 @@ use bench::identity::UsbIdentity;
 use bench::message::{BROADCAST, Message, command_byte};
 use bench::usbredir::codec::{CANCELLED, Control, OK, Packet, STALL};
 use bench::usbredir::hid_key::HidKey;
-use bench::usbredir::printer::{PortStatus, Printer};
+use bench::usbredir::printer::{At, Manner, Mishap, PortStatus, Printer};
 
 use crate::engine_life::powered;
 use crate::host::Host;
@@ -249,4 +249,56 @@ fn a_closed_socket_takes_the_power_away() {
         thread::sleep(Duration::from_millis(10));
     }
     assert!(!port.is_plugged());
+}
+
+#[test]
+fn a_printer_fails_at_the_byte_it_was_told_and_lies_when_it_should() {
+    let (mut host, port) = Host::connected();
+    let printer = Printer::default();
+    let bulk = |data: &[u8]| Packet::Bulk {
+        endpoint: 1,
+        status: 0,
+        length: u32::try_from(data.len()).unwrap(),
+        data: data.to_vec(),
+    };
+    let status = |packet| match packet {
+        Packet::Bulk { status, length, .. } => (status, length),
+        other => panic!("{other:?}"),
+    };
+    port.plug(&printer).unwrap();
+    host.announcement();
+    // It refuses from a byte on, until it is switched off and on.
+    printer.arm(At::Byte(4), Mishap::Refuse);
+    assert_eq!(status(host.ask(&bulk(b"abc"))), (OK, 3));
+    assert_eq!(status(host.ask(&bulk(b"def"))), (STALL, 0));
+    assert_eq!(status(host.ask(&bulk(b"ghi"))), (STALL, 0));
+    assert_eq!(printer.take_printed(), b"abcd");
+    assert!(port.pull());
+    host.read();
+    port.plug(&printer).unwrap();
+    host.announcement();
+    assert_eq!(status(host.ask(&bulk(b"ghi"))), (OK, 3));
+    // Out of paper at the end of a job; its status is what it was told to say.
+    printer.arm(At::EndOf(b"end"), Mishap::PaperOut);
+    assert_eq!(status(host.ask(&bulk(b"jkl"))), (OK, 3));
+    let waits = host.write(&bulk(b"the end"));
+    for (manner, answer) in [
+        (Manner::Honest, (OK, vec![0x30])),
+        (Manner::Lies, (OK, vec![0x18])),
+        (Manner::Silent, (STALL, vec![])),
+    ] {
+        printer.set_manner(manner);
+        assert_eq!(host.control(0xa1, 1, 0, 0, 1), answer, "{manner:?}");
+    }
+    assert!(printer.is_waiting() && !printer.is_armed());
+    printer.set_status(PortStatus::Ready);
+    let (id, done) = host.read();
+    assert_eq!((id, status(done)), (waits, (OK, 7)));
+    assert_eq!(printer.take_printed(), b"ghijklthe end");
+    // Pulled: what came before that byte was taken, and nothing answers.
+    printer.arm(At::Byte(2), Mishap::Pull);
+    host.write(&bulk(b"mno"));
+    assert!(matches!(host.read().1, Packet::Disconnect));
+    assert!(!port.is_plugged());
+    assert_eq!(printer.printed(), b"mn");
 }
