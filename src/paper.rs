@@ -105,6 +105,27 @@ impl Document {
         matches!(self, Self::Slip(_))
     }
 
+    /// The same for a printer of so many dots to the inch.
+    #[must_use]
+    pub fn at_dots(&self, dots_per_inch: u16) -> Self {
+        match self {
+            Self::Labels(sheet) => Self::Labels(label::LabelSheet {
+                dots_per_inch,
+                ..sheet.clone()
+            }),
+            other => other.clone(),
+        }
+    }
+
+    /// The stock of labels; none of anything else.
+    #[must_use]
+    pub fn labels(&self) -> Option<stock::Stock> {
+        match self {
+            Self::Labels(sheet) => Some(sheet.stock),
+            _ => None,
+        }
+    }
+
     /// Lays the document out; `random` fills a slice with random bytes, for a slip's obscuring pattern.
     pub fn pages(
         &self,

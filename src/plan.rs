@@ -53,9 +53,9 @@ pub struct Plan {
     pub key_policy: KeyPolicy,
     /// Paper in the printer.
     pub paper: Paper,
-    /// Label sheet, by the maker's number.
+    /// Label sheet or roll, by its name in [`stock`].
     pub label_stock: String,
-    /// First free label on the sheet, from 1.
+    /// First free label on the sheet, from 1; 1 for a roll.
     pub first_label: u16,
     /// Whether test pages are offered before the first key.
     pub print_test: bool,

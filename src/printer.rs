@@ -3,11 +3,14 @@
 //! The parent names the document; a child process lays it out, renders it in the printer's language and
 //! writes it, so that page bytes with a PIN on them never come back. No real printer has been tried yet.
 
+pub mod brother_ql;
 pub mod calibration;
 pub mod child;
 pub mod device_id;
 pub mod discovery;
+pub mod labels;
 pub mod language;
+pub mod loaded;
 mod packbits;
 pub mod pcl5;
 pub mod pdf;
@@ -20,6 +23,7 @@ mod round_trip;
 pub mod sink;
 pub mod spool;
 pub mod status;
+pub mod zpl;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +36,7 @@ use crate::secret::{self, Pin};
 use crate::worker::{Launcher, Running, Time, WorkerError};
 pub use calibration::Offset;
 pub use language::Language;
+use raster::Resolution;
 pub use status::Status;
 
 /// Longest time in which a printer may say that it is out of paper; it does not count against a page's deadline.
@@ -106,6 +111,22 @@ pub enum PrintError {
         /// Make, model and port of each.
         Vec<String>,
     ),
+    /// The plan's labels are on a roll, and no printer for it is there.
+    #[error(
+        "The plan's labels are on the roll {stock}, and no label printer for it ({language}) was found on USB."
+    )]
+    NoLabelPrinter {
+        /// Name of the label stock.
+        stock: String,
+        /// What such a printer speaks.
+        language: String,
+    },
+    /// The label printer says that it cannot print these labels.
+    #[error("The label printer says that {reason}.")]
+    LabelsNotLoaded {
+        /// What it says.
+        reason: String,
+    },
     /// The printer knows no language of this version.
     #[error("{printer} speaks no language that this is printed in; it says: {}", list(.commands))]
     UnsupportedLanguage {
@@ -195,6 +216,14 @@ impl PrintError {
         match self {
             Self::NoPrinter => "Connect the printer by USB and switch it on. Nothing was printed.".into(),
             Self::SeveralPrinters(_) => "Unplug all but one. Nothing was printed.".into(),
+            Self::NoLabelPrinter { .. } => {
+                "Connect the label printer by USB and switch it on, or name a label \
+                                            sheet in the plan. Nothing was printed."
+                    .into()
+            }
+            Self::LabelsNotLoaded { .. } => {
+                "Put the plan's roll into the label printer and close its cover. Nothing was printed.".into()
+            }
             Self::UnsupportedLanguage { supported, .. } => format!(
                 "Use a printer that speaks one of: {}. Nothing was printed.",
                 list(supported)
@@ -263,12 +292,22 @@ impl Printer {
         })
     }
 
+    /// The dots of its head, as far as its model tells them.
+    #[must_use]
+    pub fn resolution(&self) -> Resolution {
+        let language = self.language.unwrap_or(Language::HostBased);
+        language.resolution(&self.model)
+    }
+
     /// The language to print in, or a refusal that lists those of this version.
     pub fn usable_language(&self) -> Result<Language, PrintError> {
         self.language.ok_or_else(|| PrintError::UnsupportedLanguage {
             printer: self.describe(),
             commands: self.commands.clone(),
-            supported: Language::supported().map(|l| l.name().to_owned()).collect(),
+            supported: Language::supported()
+                .filter(|language| !language.is_for_labels())
+                .map(|language| language.name().to_owned())
+                .collect(),
         })
     }
 }
@@ -277,6 +316,7 @@ impl Printer {
 pub struct Prepared {
     child: Running,
     language: Language,
+    resolution: Resolution,
     pjl: bool,
     offset: Offset,
 }
@@ -294,13 +334,21 @@ pub fn prepare(
     if document.takes_pin() != pin.is_some() {
         return Err(PrintError::Layout(LayoutError::PinMismatch));
     }
+    let is_roll = document.labels().is_some_and(|stock| stock.roll().is_some());
+    if is_roll != language.is_for_labels() {
+        return Err(PrintError::NotStarted(format!(
+            "{} does not take this paper",
+            printer.describe()
+        )));
+    }
     if pin.is_some() && !language.may_carry_pin() {
         return Err(PrintError::PinRefused(language.name().to_owned()));
     }
+    let document = document.at_dots(printer.resolution().per_inch());
     document.check_printable().map_err(PrintError::Layout)?;
     let pjl = pjl::is_known(&printer.commands);
     let request = child::Request {
-        document: document.clone(),
+        document,
         language,
         pjl,
         offset: printer.offset,
@@ -317,6 +365,7 @@ pub fn prepare(
     Ok(Prepared {
         child,
         language,
+        resolution: printer.resolution(),
         pjl,
         offset: printer.offset,
     })
@@ -327,6 +376,7 @@ impl Prepared {
     #[must_use]
     pub fn fits(&self, printer: &Printer) -> bool {
         printer.language == Some(self.language)
+            && printer.resolution() == self.resolution
             && pjl::is_known(&printer.commands) == self.pjl
             && printer.offset == self.offset
     }
@@ -403,6 +453,13 @@ mod tests {
     fn every_error_is_a_sentence_and_says_whether_paper_is_in_doubt() {
         let errors = [
             PrintError::NoPrinter,
+            PrintError::NoLabelPrinter {
+                stock: "brother-62".into(),
+                language: "Brother QL raster".into(),
+            },
+            PrintError::LabelsNotLoaded {
+                reason: "its cover is open".into(),
+            },
             PrintError::SeveralPrinters(vec!["A B on port 1-1".into(), "C D on port 1-2".into()]),
             PrintError::Layout(LayoutError::Pin),
             PrintError::Vanished { sent: 8192, of: 9000 },

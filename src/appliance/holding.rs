@@ -14,10 +14,11 @@ use crate::key::{KeyClient, SysRoot};
 use crate::manifest::seal;
 use crate::media::Stick;
 use crate::paper::Document;
+use crate::paper::stock::Stock;
 use crate::plan::{Paper, Plan};
 use crate::printer::calibration::Offsets;
 use crate::printer::discovery::Roots;
-use crate::printer::{self, Offset, Prepared, PrintError, PrintProgress, Printer, Status};
+use crate::printer::{self, Language, Offset, Prepared, PrintError, PrintProgress, Printer, Status, loaded};
 use crate::secret::Pin;
 use crate::transcript::{Entry, hex};
 use crate::worker::Launcher;
@@ -41,9 +42,10 @@ pub fn hold(
     let roots = Roots::default();
     let (offsets, unread) = print_test::offsets(stick);
     let found = roots
-        .only_printer()
+        .page_printer()
         .and_then(|p| p.slip_language().map(|l| (p.describe(), l)));
     let (printer, language) = found.map_err(|e| format!("{e}\n   {}", e.hint()))?;
+    let label_printer = label_printer(&roots, &plan).map_err(|e| format!("{e}\n   {}", e.hint()))?;
     let say = |e: ConsoleError| e.to_string();
     console
         .tell(&format!(
@@ -54,6 +56,10 @@ pub fn hold(
             language.name(),
         ))
         .map_err(say)?;
+    if let Some(labels) = label_printer {
+        console.tell(&format!("Label printer: {labels}")).map_err(say)?;
+        checks.push(Check::report("label printer", labels).entry());
+    }
     for warning in checked.warnings {
         let line = format!("!  Line {} of the plan: {}", warning.line, warning.text);
         console.tell(&line).map_err(say)?;
@@ -66,9 +72,9 @@ pub fn hold(
     if plan.print_test {
         print_test(console, &mut press, stick, plan.paper).map_err(say)?;
     }
-    let (printer, offset) = press
+    let offset = press
         .printer()
-        .map_or_else(|_| (printer, Offset::default()), |p| (p.describe(), p.offset));
+        .map_or_else(|_| Offset::default(), |p| press.moved(p).offset);
     let moved = if offset.is_none() {
         String::new()
     } else {
@@ -86,6 +92,20 @@ pub fn hold(
     };
     let finished = ceremony::run(&plan, &plan_sha256, checks, stick, ports).map_err(|e| e.to_string())?;
     console.tell(&words(&finished)).map_err(say)
+}
+
+/// The label printer that the plan's roll wants, ready with that roll as far as it tells; none for a sheet.
+fn label_printer(roots: &Roots, plan: &Plan) -> Result<Option<String>, PrintError> {
+    let Some(stock) = Stock::named(&plan.label_stock).filter(|stock| stock.roll().is_some()) else {
+        return Ok(None);
+    };
+    let printer = roots.label_printer(stock)?;
+    loaded::check(&printer, stock)?;
+    let language = printer.usable_language()?.name();
+    Ok(Some(format!(
+        "{}, {language}, labels {stock}",
+        printer.describe()
+    )))
 }
 
 /// Whether the stick holds a ceremony by this plan whose keys wait for their second pass.
@@ -127,7 +147,7 @@ fn print_test(
     Ok(())
 }
 
-/// The one printer on USB, looked for anew for every document: its node can change.
+/// The printers on USB, looked for anew for every document: their nodes can change.
 pub struct UsbPress {
     launcher: Launcher,
     roots: Roots,
@@ -145,16 +165,19 @@ impl UsbPress {
         }
     }
 
-    fn printer(&self) -> Result<Printer, PrintError> {
-        let mut printer = self.roots.only_printer()?;
-        printer.offset = self.offsets.of(&printer);
-        Ok(printer)
+    /// A printer whose pages are moved as far as people found out.
+    fn moved(&self, mut printer: Printer) -> Printer {
+        // A label printer feeds its labels itself: the test pages are for sheets.
+        if !printer.language.is_some_and(Language::is_for_labels) {
+            printer.offset = self.offsets.of(&printer);
+        }
+        printer
     }
 }
 
 impl Bench for UsbPress {
     fn printer(&mut self) -> Result<Printer, PrintError> {
-        self.roots.only_printer()
+        self.roots.page_printer()
     }
 
     fn print(&mut self, printer: &Printer, document: &Document) -> Result<(), PrintError> {
@@ -167,9 +190,10 @@ impl Bench for UsbPress {
 
 impl Press for UsbPress {
     fn prepare(&mut self, document: &Document, pin: Option<&Pin>) -> Result<Box<dyn Ready>, PrintError> {
-        let printer = self.printer()?;
+        let printer = self.moved(self.roots.printer_for(document)?);
         Ok(Box::new(ReadyPage {
             prepared: printer::prepare(&self.launcher, &printer, document, pin)?,
+            labels: document.labels(),
             offset: printer.offset,
             roots: self.roots.clone(),
         }))
@@ -183,6 +207,8 @@ impl Press for UsbPress {
 
 /// A page in its process; the printer is looked for when its turn comes.
 struct ReadyPage {
+    /// What labels are printed on, where it has any.
+    labels: Option<Stock>,
     prepared: Prepared,
     offset: Offset,
     roots: Roots,
@@ -190,7 +216,14 @@ struct ReadyPage {
 
 impl Ready for ReadyPage {
     fn print(self: Box<Self>, paper: &mut PaperWatch<'_>) -> Result<Option<Status>, PrintError> {
-        let mut printer = self.roots.only_printer()?;
+        let mut printer = match self.labels {
+            Some(stock) => {
+                let printer = self.roots.label_printer(stock)?;
+                loaded::check(&printer, stock)?;
+                printer
+            }
+            None => self.roots.page_printer()?,
+        };
         printer.offset = self.offset;
         let cancel = AtomicBool::new(false);
         let mut on_progress = |progress| {

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::LayoutError;
 use super::font::Style;
 use super::page::{Align, Area, Millimetres, Page, at};
-use super::qr::{Robustness, Symbol};
+use super::qr::{QUIET_ZONE, Robustness, Symbol};
 use super::stock::Stock;
 use crate::id::{CeremonyId, IdError, KeyFingerprint, LabelId};
 
-/// One dot at 600 dpi: modules are whole dots, so that no printer has to round.
-const DOT: Millimetres = 25.4 / 600.0;
-/// Modules of 0.466 to 0.339 mm: what phones read with ease, down to what they read at all.
-const MODULE_DOTS: [u8; 4] = [11, 10, 9, 8];
+/// Modules that phones read at all, up to those that they read with ease.
+const MODULE: [Millimetres; 2] = [0.335, 0.47];
+/// From ink to the edge of a label: a millimetre that must stay blank, and what rounding to dots takes of it.
+const BLANK_EDGE: Millimetres = 1.2;
 
 /// What the QR code of a label says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,11 +103,18 @@ pub struct LabelSheet {
     /// What this printer needs to hit the labels.
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// Dots to the inch of the printer: modules of a code are whole dots, so that no printer has to round.
+    #[serde(default = "office_printer")]
+    pub dots_per_inch: u16,
     /// Whether to draw the edge of every label, for a trial on plain paper held against the sheet.
     #[serde(default)]
     pub outlines: bool,
     /// What to print.
     pub labels: Vec<LabelContent>,
+}
+
+fn office_printer() -> u16 {
+    600
 }
 
 /// Corrections for a printer and a batch of sheets, from a trial on plain paper.
@@ -132,6 +139,7 @@ impl LabelSheet {
             stock,
             start,
             adjustment: Adjustment::default(),
+            dots_per_inch: office_printer(),
             outlines: false,
             labels,
         }
@@ -149,20 +157,22 @@ impl LabelSheet {
         }
         let mut pages = Vec::new();
         if self.outlines {
-            let mut page = Page::new(self.stock.geometry().paper);
+            let mut page = Page::new(self.stock.geometry().format);
             for position in 0..count {
                 page.frame(self.area(position), 0.1);
             }
             pages.push(page);
         }
+        let dot = 25.4 / f32::from(self.dots_per_inch.max(1));
+        let unreached = self.stock.geometry().unreached;
         let mut position = self.start - 1;
         for content in &self.labels {
             if pages.is_empty() || position == count {
-                pages.push(Page::new(self.stock.geometry().paper));
+                pages.push(Page::new(self.stock.geometry().format));
                 position %= count;
             }
             if let Some(page) = pages.last_mut() {
-                content.draw(page, self.area(position))?;
+                content.draw(page, self.area(position), unreached, dot)?;
             }
             position += 1;
         }
@@ -204,7 +214,7 @@ impl LabelContent {
     /// What the QR code on a label of this height says.
     #[must_use]
     pub fn payload(&self, stock: Stock) -> LabelPayload {
-        self.code(stock.geometry().height)
+        self.code(stock.geometry().height, 25.4 / f32::from(office_printer()))
             .map_or_else(|| self.short(), |(payload, ..)| payload)
     }
 
@@ -214,8 +224,8 @@ impl LabelContent {
         }
     }
 
-    /// The largest code that fits: what it says, the symbol, the side of a module.
-    fn code(&self, height: Millimetres) -> Option<(LabelPayload, Symbol, Millimetres)> {
+    /// The largest code that fits: what it says, the symbol, the side of a module of whole dots.
+    fn code(&self, height: Millimetres, dot: Millimetres) -> Option<(LabelPayload, Symbol, Millimetres)> {
         let full = LabelPayload::Full {
             label: self.label.clone(),
             ceremony: self.ceremony.clone(),
@@ -228,30 +238,36 @@ impl LabelContent {
         kinds.into_iter().find_map(|(payload, version, robustness)| {
             let symbol = Symbol::encode(&payload.to_string(), version, robustness)?;
             let side = f32::from(symbol.side_with_quiet_zone());
-            let dots = MODULE_DOTS
-                .into_iter()
-                .find(|dots| side * f32::from(*dots) * DOT <= height)?;
-            Some((payload, symbol, f32::from(dots) * DOT))
+            let modules = (1..=u8::MAX).rev().map(|dots| f32::from(dots) * dot);
+            let module = modules
+                .filter(|module| (MODULE[0]..=MODULE[1]).contains(module))
+                .find(|module| side * module <= height)?;
+            Some((payload, symbol, module))
         })
     }
 
-    fn draw(&self, page: &mut Page, area: Area) -> Result<(), LayoutError> {
-        let (payload, symbol, module) = self.code(area.height).ok_or(LayoutError::Code {
+    fn draw(
+        &self,
+        page: &mut Page,
+        area: Area,
+        unreached: [Millimetres; 2],
+        dot: Millimetres,
+    ) -> Result<(), LayoutError> {
+        let (payload, symbol, module) = self.code(area.height, dot).ok_or(LayoutError::Code {
             field: "label id".into(),
         })?;
         let side = f32::from(symbol.side_with_quiet_zone()) * module;
         // Whole dots from the sheet's corner too: a symbol between two dots gets uneven bars.
-        let snap = |length: Millimetres| (length / DOT).round() * DOT;
+        let snap = |length: Millimetres| (length / dot).round() * dot;
+        // The quiet zone may reach the edge and lie where the printer does not reach.
+        let [blank_x, blank_y] = unreached.map(|strip| (strip + 0.2).max(BLANK_EDGE));
         let margin = (area.height - side) / 2.0;
-        page.modules(
-            at(snap(area.x + margin.min(0.5)), snap(area.y + margin)),
-            module,
-            symbol,
-        );
-        let x = area.x + margin.min(0.5) + side;
-        let width = (area.x + area.width - x - 1.2).min(34.0);
-        // The four lines below are 0.9 mm high for every point of the large one.
-        let largest = ((area.height - 1.2) / 0.9).min(26.0);
+        let left = margin.min(0.5).max(blank_x - f32::from(QUIET_ZONE) * module);
+        page.modules(at(snap(area.x + left), snap(area.y + margin)), module, symbol);
+        let x = area.x + left + side;
+        let width = (area.x + area.width - x - blank_x).min(34.0);
+        // The four lines below are 0.97 mm high for every point of the large one, descenders on both sides counted.
+        let largest = ((area.height - 2.0 * blank_y) / 0.97).min(26.0);
         let large = Style::mono(largest).fitted("label id", self.label.as_str(), width, 8.0)?;
         let caption = Style::sans((large.size * 0.47).clamp(4.8, 9.0)).fitted(
             "caption",
@@ -285,6 +301,10 @@ mod tests {
     use crate::paper::page::Item;
     use proptest::prelude::*;
 
+    fn stock(name: &str) -> Stock {
+        name.parse().unwrap()
+    }
+
     fn content(seed: u8) -> LabelContent {
         let mut next = seed;
         let mut random = move |bytes: &mut [u8]| {
@@ -302,13 +322,13 @@ mod tests {
 
     #[test]
     fn payload_has_35_characters_and_reads_back() {
-        let text = content(3).payload(Stock::L7651).to_string();
+        let text = content(3).payload(stock("L7651")).to_string();
         assert_eq!(text.len(), 35);
         assert_eq!(
             text.parse::<LabelPayload>().unwrap(),
-            content(3).payload(Stock::L7651)
+            content(3).payload(stock("L7651"))
         );
-        let short = content(3).payload(Stock::L4731);
+        let short = content(3).payload(stock("L4731"));
         assert_eq!(short.to_string().parse::<LabelPayload>().unwrap(), short);
         assert_eq!(short.to_string().len(), 17);
         for wrong in ["GLASSKEY:2:X", "HTTPS://EXAMPLE", "", "GLASSKEY:1:000000"] {
@@ -325,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_label_of_every_stock_stays_inside_its_edges() {
-        for stock in Stock::ALL {
+        for stock in Stock::all() {
             let labels: Vec<_> = (0..stock.count()).map(|i| content(i.to_le_bytes()[0])).collect();
             let sheet = LabelSheet::new(stock, 1, labels);
             let pages = sheet.pages().unwrap();
@@ -349,12 +369,13 @@ mod tests {
                     _ => panic!("a label has text and a code only"),
                 };
                 // Snapping to dots moves by half a dot at most.
+                let dot = 25.4 / 600.0;
                 let inside = |area: &Area| {
                     let grown = Area {
-                        x: area.x - DOT,
-                        y: area.y - DOT,
-                        width: area.width + 2.0 * DOT,
-                        height: area.height + 2.0 * DOT,
+                        x: area.x - dot,
+                        y: area.y - dot,
+                        width: area.width + 2.0 * dot,
+                        height: area.height + 2.0 * dot,
                     };
                     extent.is_inside(&grown)
                 };
@@ -365,7 +386,8 @@ mod tests {
 
     #[test]
     fn used_sheets_go_on_where_they_were_left() {
-        let sheet = |start, labels| LabelSheet::new(Stock::L7651, start, (0..labels).map(content).collect());
+        let sheet =
+            |start, labels| LabelSheet::new(stock("L7651"), start, (0..labels).map(content).collect());
         assert_eq!(sheet(1, 1).next_start(), Some(2));
         assert_eq!(sheet(65, 1).next_start(), None);
         assert_eq!(sheet(64, 3).next_start(), Some(2));
@@ -380,7 +402,7 @@ mod tests {
 
     #[test]
     fn corrections_move_labels_and_an_outline_page_shows_them() {
-        let mut sheet = LabelSheet::new(Stock::L4731, 1, Vec::new());
+        let mut sheet = LabelSheet::new(stock("L4731"), 1, Vec::new());
         let before = sheet.area(188);
         sheet.adjustment = Adjustment {
             right: -5,

@@ -48,6 +48,46 @@ impl PaperSize {
     }
 }
 
+/// What a page is printed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A sheet of paper.
+    Sheet(PaperSize),
+    /// One label of a roll, in hundredths of a millimetre.
+    Label {
+        /// As it is read.
+        width: u16,
+        /// As it is read.
+        height: u16,
+    },
+}
+
+impl From<PaperSize> for Format {
+    fn from(paper: PaperSize) -> Self {
+        Self::Sheet(paper)
+    }
+}
+
+impl Format {
+    /// Extent to the right.
+    #[must_use]
+    pub fn width(self) -> Millimetres {
+        match self {
+            Self::Sheet(paper) => paper.width(),
+            Self::Label { width, .. } => f32::from(width) / 100.0,
+        }
+    }
+
+    /// Extent downwards.
+    #[must_use]
+    pub fn height(self) -> Millimetres {
+        match self {
+            Self::Sheet(paper) => paper.height(),
+            Self::Label { height, .. } => f32::from(height) / 100.0,
+        }
+    }
+}
+
 /// A point on the page.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {
@@ -138,10 +178,10 @@ pub enum Align {
     Right,
 }
 
-/// One side of one sheet.
+/// One side of one sheet, or a label of a roll.
 pub struct Page {
-    /// Its size.
-    pub paper: PaperSize,
+    /// What it is printed on.
+    pub paper: Format,
     /// What is on it, in drawing order.
     pub items: Vec<Item>,
 }
@@ -149,9 +189,9 @@ pub struct Page {
 impl Page {
     /// An empty page.
     #[must_use]
-    pub fn new(paper: PaperSize) -> Self {
+    pub fn new(paper: impl Into<Format>) -> Self {
         Self {
-            paper,
+            paper: paper.into(),
             items: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LayoutError;
 use super::font::Style;
-use super::page::{Align, Area, Millimetres, Page, PaperSize, at};
+use super::page::{Align, Area, Format, Millimetres, Page, PaperSize, at};
 use crate::id::{CeremonyId, LabelId, SlipNumber};
 use crate::secret::Pin;
 
@@ -239,8 +239,8 @@ pub fn pin_styles(length: usize) -> impl Iterator<Item = Style> {
 }
 
 /// Height of a panel.
-fn panel(paper: PaperSize) -> Millimetres {
-    paper.height() / 3.0
+fn panel(paper: impl Into<Format>) -> Millimetres {
+    paper.into().height() / 3.0
 }
 
 /// From the middle of the obscuring pattern to its upper or lower edge, for a PIN of one line.

@@ -1,47 +1,24 @@
-//! Label stock that can be bought: the geometry of each sheet as data (source: glabels-data 3.4.1).
+//! Label stock as a layout needs it: where the labels are. The table itself belongs to the plan.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::page::{Millimetres, PaperSize};
+use super::page::{Format, Millimetres, PaperSize};
+use crate::plan::Paper;
+pub use crate::plan::stock::Roll;
+use crate::plan::stock::{HundredthsOfMillimetre, LabelStock, Medium};
 
-/// A label sheet, by the maker's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stock {
-    /// Avery L7651 or J8651: 65 labels of 38.1 x 21.2 mm.
-    L7651,
-    /// Avery L4731: 189 labels of 25.4 x 10 mm, small enough for a key.
-    L4731,
-    /// Avery L4732: 80 labels of 35.6 x 16.9 mm.
-    L4732,
-    /// Avery 5160 or 8160: 30 labels of 66.67 x 25.4 mm.
-    #[serde(rename = "5160")]
-    N5160,
-    /// Avery 5167: 80 labels of 44.45 x 12.7 mm.
-    #[serde(rename = "5167")]
-    N5167,
-    /// Avery 6570: 32 labels of 44.45 x 31.75 mm.
-    #[serde(rename = "6570")]
-    N6570,
-    /// Avery L4770: 40 labels of 45.7 x 25.4 mm.
-    L4770,
-    /// Avery L7160: 21 labels of 64 x 38.1 mm.
-    L7160,
-    /// Avery L7163: 14 labels of 99.1 x 38.1 mm.
-    L7163,
-}
+/// A label sheet or a roll of labels; written as its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stock(&'static LabelStock);
 
-/// Where the labels of a sheet are.
+/// Where labels are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Geometry {
-    /// The maker's number.
-    pub name: &'static str,
-    /// Another number of the same sheet.
-    pub other_name: Option<&'static str>,
-    /// The sheet.
-    pub paper: PaperSize,
+    /// The sheet, or a single label of a roll.
+    pub format: Format,
     /// Width of a label.
     pub width: Millimetres,
     /// Height of a label.
@@ -50,88 +27,88 @@ pub struct Geometry {
     pub columns: u16,
     /// Labels one below the other.
     pub rows: u16,
-    /// From the sheet's left edge to the first label.
+    /// From the left edge of the sheet to the first label.
     pub left: Millimetres,
-    /// From the sheet's top edge to the first label.
+    /// From the top edge of the sheet to the first label.
     pub top: Millimetres,
     /// From one label's left edge to the next one's.
     pub pitch_x: Millimetres,
     /// From one label's top edge to the next one's.
     pub pitch_y: Millimetres,
-    /// What to do before trusting these numbers.
-    pub note: Option<&'static str>,
+    /// What the printer leaves blank of a label: at left and right, and at top and bottom.
+    pub unreached: [Millimetres; 2],
+}
+
+fn millimetres(length: HundredthsOfMillimetre) -> Millimetres {
+    f32::from(length) / 100.0
 }
 
 impl Stock {
-    /// All known sheets; the first is the default.
-    pub const ALL: [Self; 9] = [
-        Self::L7651,
-        Self::L4731,
-        Self::L4732,
-        Self::N5160,
-        Self::N5167,
-        Self::N6570,
-        Self::L4770,
-        Self::L7160,
-        Self::L7163,
-    ];
+    /// All known stock; the first is the default.
+    pub fn all() -> impl Iterator<Item = Self> {
+        LabelStock::all().iter().map(Self)
+    }
+
+    /// The sheet or roll with this name, or nothing.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        LabelStock::named(name).map(Self)
+    }
 
     /// Where the labels are.
     #[must_use]
     pub fn geometry(self) -> Geometry {
-        let (name, size, grid, origin, pitch) = match self {
-            Self::L7651 => ("L7651", (38.1, 21.2), (5, 13), (4.7, 10.9), (40.6, 21.2)),
-            Self::L4731 => ("L4731", (25.4, 10.0), (7, 27), (8.5, 13.5), (27.94, 10.0)),
-            Self::L4732 => ("L4732", (35.6, 16.9), (5, 16), (11.0, 13.0), (38.1, 16.9)),
-            Self::N5160 => ("5160", (66.67, 25.4), (3, 10), (3.97, 12.7), (70.64, 25.4)),
-            Self::N5167 => ("5167", (44.45, 12.7), (4, 20), (7.14, 12.7), (52.39, 12.7)),
-            Self::N6570 => ("6570", (44.45, 31.75), (4, 8), (12.7, 12.7), (49.23, 31.75)),
-            Self::L4770 => ("L4770", (45.7, 25.4), (4, 10), (10.0, 22.0), (48.5, 25.4)),
-            Self::L7160 => ("L7160", (64.0, 38.1), (3, 7), (7.48, 15.49), (66.04, 38.1)),
-            Self::L7163 => ("L7163", (99.1, 38.1), (2, 7), (3.35, 15.17), (103.01, 38.1)),
+        let stock = self.0;
+        let [left, top] = [stock.left, stock.top].map(millimetres);
+        let (format, [left, top], unreached) = match stock.medium {
+            Medium::Sheet(Paper::A4) => (PaperSize::A4.into(), [left, top], [0.0, 0.0]),
+            Medium::Sheet(Paper::Letter) => (PaperSize::Letter.into(), [left, top], [0.0, 0.0]),
+            Medium::Roll(_) => {
+                let (width, height) = (stock.width, stock.height);
+                (Format::Label { width, height }, [0.0, 0.0], [left, top])
+            }
         };
-        let other_name = match self {
-            Self::L7651 => Some("J8651"),
-            Self::N5160 => Some("8160"),
-            _ => None,
-        };
-        let paper = match self {
-            Self::N5160 | Self::N5167 | Self::N6570 => PaperSize::Letter,
-            _ => PaperSize::A4,
-        };
-        let disputed = matches!(self, Self::N6570 | Self::L4770 | Self::L7160 | Self::L7163);
-        let note = disputed.then_some("measure the sheet first: published margins disagree");
         Geometry {
-            name,
-            other_name,
-            paper,
-            width: size.0,
-            height: size.1,
-            columns: grid.0,
-            rows: grid.1,
-            left: origin.0,
-            top: origin.1,
-            pitch_x: pitch.0,
-            pitch_y: pitch.1,
-            note,
+            format,
+            width: millimetres(stock.width),
+            height: millimetres(stock.height),
+            columns: stock.columns,
+            rows: stock.rows,
+            left,
+            top,
+            pitch_x: millimetres(stock.pitch_x),
+            pitch_y: millimetres(stock.pitch_y),
+            unreached,
         }
     }
 
-    /// Labels on a sheet.
+    /// Labels on a sheet; 1 of a roll.
     #[must_use]
     pub fn count(self) -> u16 {
-        let geometry = self.geometry();
-        geometry.columns * geometry.rows
+        self.0.labels()
+    }
+
+    /// The roll, where it is one.
+    #[must_use]
+    pub fn roll(self) -> Option<Roll> {
+        self.0.roll()
+    }
+
+    /// Whether a label is read along the tape, which is as wide as the label is high.
+    #[must_use]
+    pub fn is_turned(self) -> bool {
+        let tape = |width: u8| u16::from(width) * 100;
+        matches!(self.roll(), Some(Roll::Brother { width, .. }) if tape(width) != self.0.width)
     }
 }
 
 impl fmt::Display for Stock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.geometry().name)
+        f.write_str(self.0.name)
     }
 }
 
-/// A number that is not in the table.
+/// A name that is not in the table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("label stock {0:?} is not known")]
 pub struct UnknownStock(pub String);
@@ -139,17 +116,20 @@ pub struct UnknownStock(pub String);
 impl FromStr for Stock {
     type Err = UnknownStock;
     fn from_str(text: &str) -> Result<Self, UnknownStock> {
-        let named = |stock: &Self| {
-            let geometry = stock.geometry();
-            [Some(geometry.name), geometry.other_name]
-                .iter()
-                .flatten()
-                .any(|name| name.eq_ignore_ascii_case(text.trim()))
-        };
-        Self::ALL
-            .into_iter()
-            .find(named)
-            .ok_or_else(|| UnknownStock(text.to_owned()))
+        Self::named(text).ok_or_else(|| UnknownStock(text.to_owned()))
+    }
+}
+
+impl Serialize for Stock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -159,25 +139,51 @@ mod tests {
 
     #[test]
     fn sheets_are_centred_or_carry_a_note() {
-        for stock in Stock::ALL {
+        for stock in Stock::all().filter(|stock| stock.roll().is_none()) {
             let g = stock.geometry();
-            let right = g.paper.width() - g.left - f32::from(g.columns - 1) * g.pitch_x - g.width;
-            let bottom = g.paper.height() - g.top - f32::from(g.rows - 1) * g.pitch_y - g.height;
+            let right = g.format.width() - g.left - f32::from(g.columns - 1) * g.pitch_x - g.width;
+            let bottom = g.format.height() - g.top - f32::from(g.rows - 1) * g.pitch_y - g.height;
             let off = (right - g.left).abs().max((bottom - g.top).abs());
             assert!(right > 0.0 && bottom > 0.0, "{stock} runs over its sheet");
-            assert!(off <= 0.7 || g.note.is_some(), "{stock} is {off} mm off centre");
+            assert!(
+                off <= 0.7 || stock.0.note.is_some(),
+                "{stock} is {off} mm off centre"
+            );
             assert!(g.pitch_x >= g.width && g.pitch_y >= g.height, "{stock} overlaps");
         }
     }
 
     #[test]
+    fn labels_of_a_roll_fit_its_tape() {
+        let turned = ["brother-62", "brother-29", "brother-62x29"].map(|name| Stock::named(name).unwrap());
+        assert_eq!(turned.map(Stock::is_turned), [false, true, false]);
+        for stock in Stock::all() {
+            let Some(Roll::Brother { width, length }) = stock.roll() else {
+                continue;
+            };
+            let g = stock.geometry();
+            let [along, across] = if stock.is_turned() {
+                [g.width, g.height]
+            } else {
+                [g.height, g.width]
+            };
+            assert!((across - f32::from(width)).abs() < 0.2, "{stock}");
+            assert!(
+                length.is_none_or(|length| (along - f32::from(length)).abs() < 0.2),
+                "{stock}"
+            );
+        }
+    }
+
+    #[test]
     fn stock_reads_what_it_writes_and_knows_second_names() {
-        for stock in Stock::ALL {
+        for stock in Stock::all() {
             assert_eq!(stock.to_string().parse(), Ok(stock));
             let json = serde_json::to_string(&stock).unwrap();
             assert_eq!(json, format!("\"{stock}\""));
+            assert_eq!(serde_json::from_str::<Stock>(&json).unwrap(), stock);
         }
-        assert_eq!("j8651".parse(), Ok(Stock::L7651));
+        assert_eq!("j8651".parse(), Ok(Stock::named("L7651").unwrap()));
         assert!("L9999".parse::<Stock>().is_err());
     }
 }

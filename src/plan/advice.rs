@@ -3,7 +3,7 @@
 
 use super::check::Places;
 use super::fields::Lines;
-use super::stock::LabelStock;
+use super::stock::{LabelStock, Medium};
 use super::{Plan, PlannedKey, Warning, same_name};
 use crate::id::Upn;
 use crate::manifest::schema::{PinCustody, Role};
@@ -116,8 +116,14 @@ impl Advice<'_> {
 
     fn labels(&mut self) {
         let stock = LabelStock::named(&self.plan.label_stock);
-        if let Some(stock) = stock.filter(|stock| stock.paper != self.plan.paper) {
-            let (name, sheet, paper) = (stock.name, stock.paper.name(), self.plan.paper.name());
+        if let Some(LabelStock {
+            name,
+            medium: Medium::Sheet(sheet),
+            ..
+        }) = stock
+            && *sheet != self.plan.paper
+        {
+            let (sheet, paper) = (sheet.name(), self.plan.paper.name());
             let text = format!(
                 "label sheet {name} has size {sheet}, and paper is {paper}: the printer must take both"
             );

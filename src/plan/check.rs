@@ -249,8 +249,8 @@ impl Checker {
         policy
     }
 
-    fn labels(&mut self, fields: &mut Fields<'_>) -> (LabelStock, u16) {
-        let mut stock = LabelStock::ALL[0];
+    fn labels(&mut self, fields: &mut Fields<'_>) -> (&'static LabelStock, u16) {
+        let mut stock = LabelStock::default_for(Paper::A4);
         if let Some(text) = fields.text("label_stock", &mut self.problems) {
             if let Some(known) = LabelStock::named(text.value) {
                 stock = known;
@@ -264,9 +264,9 @@ impl Checker {
         let mut first_label = 1;
         if let Some(first) = fields.number("first_label", &mut self.problems) {
             match u16::try_from(first.value) {
-                Ok(number) if (1..=stock.labels).contains(&number) => first_label = number,
+                Ok(number) if (1..=stock.labels()).contains(&number) => first_label = number,
                 _ => {
-                    let (name, labels) = (stock.name, stock.labels);
+                    let (name, labels) = (stock.name, stock.labels());
                     let reason = format!(
                         "first_label counts the labels of the sheet from 1, and {name} has {labels} of them"
                     );

@@ -134,9 +134,9 @@ impl Draft {
             out,
             "# \"A4\" or \"Letter\".\n\
              paper = \"{}\"\n\n\
-             # Label sheet: {}.\n\
+             # Label sheet or roll: {}.\n\
              label_stock = {}\n\
-             # First free label on the sheet.\n\
+             # First free label on the sheet; 1 for a roll.\n\
              first_label = 1\n\
              # Whether test pages are offered before the first key, to see what the printer does and to move its pages.\n\
              print_test = false\n\n\

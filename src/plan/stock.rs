@@ -1,65 +1,182 @@
-//! Names of the label sheets that the station knows, so that a plan is checked where no paper is laid out.
+//! Label stock that can be bought, as data in `stock.csv`: sheets for page printers, rolls for label printers.
 //!
-//! The geometry is data of the station (`paper::stock`); a test there holds both lists together.
+//! A plan is checked against it where no paper is laid out; the station lays labels out by the same lines.
+
+use std::sync::LazyLock;
 
 use super::Paper;
 
-/// A label sheet as a plan may name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a length is kept exactly.
+pub type HundredthsOfMillimetre = u16;
+
+/// A kind of label as a plan may name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelStock {
-    /// The maker's number.
+    /// The maker's number of a sheet, or printer and size of a roll.
     pub name: &'static str,
-    /// Another number of the same sheet.
+    /// Another number of the same.
     pub other_name: Option<&'static str>,
-    /// Labels on a sheet.
-    pub labels: u16,
-    /// Size of the sheet.
-    pub paper: Paper,
+    /// What the labels are on.
+    pub medium: Medium,
+    /// Width of a label, as it is read.
+    pub width: HundredthsOfMillimetre,
+    /// Height of a label, as it is read.
+    pub height: HundredthsOfMillimetre,
+    /// Labels side by side; 1 on a roll.
+    pub columns: u16,
+    /// Labels one below the other; 1 on a roll.
+    pub rows: u16,
+    /// From a sheet's left edge to the first label; of a roll, what the printer leaves blank at left and right.
+    pub left: HundredthsOfMillimetre,
+    /// From a sheet's top edge to the first label; of a roll, what the printer leaves blank at top and bottom.
+    pub top: HundredthsOfMillimetre,
+    /// From one label's left edge to the next one's.
+    pub pitch_x: HundredthsOfMillimetre,
+    /// From one label's top edge to the next one's.
+    pub pitch_y: HundredthsOfMillimetre,
+    /// What to do before trusting these numbers.
+    pub note: Option<&'static str>,
 }
 
-const fn stock(name: &'static str, labels: u16, paper: Paper) -> LabelStock {
-    LabelStock {
-        name,
-        other_name: None,
-        labels,
-        paper,
-    }
+/// What labels are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Medium {
+    /// A sheet for a page printer.
+    Sheet(Paper),
+    /// A roll for a label printer.
+    Roll(Roll),
+}
+
+/// A roll for a label printer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Roll {
+    /// For a Brother QL, which tells what is loaded.
+    Brother {
+        /// Width of the tape in millimetres.
+        width: u8,
+        /// Length of a die-cut label in millimetres; none on continuous tape.
+        length: Option<u8>,
+    },
+    /// For a Zebra printer, set up for the size of the label.
+    Zebra,
+}
+
+/// The table, as it is in the repository.
+const TABLE: &str = include_str!("stock.csv");
+
+static ALL: LazyLock<Vec<LabelStock>> = LazyLock::new(|| lines().filter_map(LabelStock::read).collect());
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    TABLE.lines().filter(|line| !line.starts_with('#'))
 }
 
 impl LabelStock {
-    /// All known sheets; the first is the default.
-    pub const ALL: [Self; 9] = [
-        Self {
-            other_name: Some("J8651"),
-            ..stock("L7651", 65, Paper::A4)
-        },
-        stock("L4731", 189, Paper::A4),
-        stock("L4732", 80, Paper::A4),
-        Self {
-            other_name: Some("8160"),
-            ..stock("5160", 30, Paper::Letter)
-        },
-        stock("5167", 80, Paper::Letter),
-        stock("6570", 32, Paper::Letter),
-        stock("L4770", 40, Paper::A4),
-        stock("L7160", 21, Paper::A4),
-        stock("L7163", 14, Paper::A4),
-    ];
-
-    /// The sheet with this number, or nothing.
+    /// All known stock; the first is the default.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn all() -> &'static [Self] {
+        &ALL
+    }
+
+    /// The sheet or roll with this name, or nothing.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
         let is = |known: &str| known.eq_ignore_ascii_case(name.trim());
-        Self::ALL
-            .into_iter()
+        Self::all()
+            .iter()
             .find(|stock| is(stock.name) || stock.other_name.is_some_and(is))
+    }
+
+    /// The sheet that is taken where a plan names none.
+    #[must_use]
+    pub fn default_for(paper: Paper) -> &'static Self {
+        let fits = |stock: &&Self| stock.medium == Medium::Sheet(paper);
+        Self::all().iter().find(fits).unwrap_or(&Self::all()[0])
     }
 
     /// All names, for messages.
     #[must_use]
     pub fn names() -> String {
-        Self::ALL.map(|stock| stock.name).join(", ")
+        let names: Vec<_> = Self::all().iter().map(|stock| stock.name).collect();
+        names.join(", ")
     }
+
+    /// Labels on a sheet; 1 of a roll.
+    #[must_use]
+    pub fn labels(&self) -> u16 {
+        self.columns * self.rows
+    }
+
+    /// The roll, where it is one.
+    #[must_use]
+    pub fn roll(&self) -> Option<Roll> {
+        match self.medium {
+            Medium::Sheet(_) => None,
+            Medium::Roll(roll) => Some(roll),
+        }
+    }
+
+    /// Reads a line of the table; `None` for what is not one.
+    fn read(line: &'static str) -> Option<Self> {
+        let cells: [&'static str; 12] = line.split(',').collect::<Vec<_>>().try_into().ok()?;
+        let [
+            name,
+            also,
+            medium,
+            width,
+            height,
+            columns,
+            rows,
+            left,
+            top,
+            pitch_x,
+            pitch_y,
+            note,
+        ] = cells;
+        let text = |cell: &'static str| (!cell.is_empty()).then_some(cell);
+        Some(Self {
+            name: text(name)?,
+            other_name: text(also),
+            medium: Medium::read(medium)?,
+            width: length(width)?,
+            height: length(height)?,
+            columns: columns.parse().ok()?,
+            rows: rows.parse().ok()?,
+            left: length(left)?,
+            top: length(top)?,
+            pitch_x: length(pitch_x)?,
+            pitch_y: length(pitch_y)?,
+            note: text(note),
+        })
+    }
+}
+
+impl Medium {
+    fn read(text: &str) -> Option<Self> {
+        let sheets = [Paper::A4, Paper::Letter];
+        if let Some(paper) = sheets.into_iter().find(|paper| paper.name() == text) {
+            return Some(Self::Sheet(paper));
+        }
+        if text == "zebra" {
+            return Some(Self::Roll(Roll::Zebra));
+        }
+        let tape = text.strip_prefix("brother ")?;
+        let (width, length) = match tape.split_once('x') {
+            Some((width, length)) => (width, Some(length.parse().ok()?)),
+            None => (tape, None),
+        };
+        let width = width.parse().ok()?;
+        Some(Self::Roll(Roll::Brother { width, length }))
+    }
+}
+
+/// Reads a length in millimetres with two digits behind the point at most.
+fn length(text: &str) -> Option<HundredthsOfMillimetre> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let part = match part.len() {
+        0..=2 => format!("{part:0<2}").parse::<u16>().ok()?,
+        _ => return None,
+    };
+    whole.parse::<u16>().ok()?.checked_mul(100)?.checked_add(part)
 }
 
 #[cfg(test)]
@@ -67,34 +184,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sheets_are_found_by_either_number() {
-        for stock in LabelStock::ALL {
+    fn every_line_of_the_table_is_read_and_has_a_name_of_its_own() {
+        assert_eq!(lines().count(), LabelStock::all().len());
+        for stock in LabelStock::all() {
             assert_eq!(LabelStock::named(stock.name), Some(stock));
+            assert!(stock.labels() > 0 && stock.width > 0 && stock.height > 0);
+            assert!(stock.roll().is_none() || stock.labels() == 1, "{}", stock.name);
+            if let Some(other) = stock.other_name {
+                assert_eq!(LabelStock::named(other), Some(stock));
+            }
         }
         assert_eq!(LabelStock::named(" j8651 ").unwrap().name, "L7651");
         assert_eq!(LabelStock::named("L9999"), None);
     }
 
-    #[cfg(feature = "station")]
     #[test]
-    fn the_station_knows_the_same_sheets() {
-        use crate::paper::page::PaperSize;
-        use crate::paper::stock::Stock;
-        assert_eq!(Stock::ALL.len(), LabelStock::ALL.len());
-        for (ours, sheet) in LabelStock::ALL.into_iter().zip(Stock::ALL) {
-            let geometry = sheet.geometry();
-            let paper = match geometry.paper {
-                PaperSize::A4 => Paper::A4,
-                PaperSize::Letter => Paper::Letter,
-            };
-            let theirs = LabelStock {
-                name: geometry.name,
-                other_name: geometry.other_name,
-                labels: sheet.count(),
-                paper,
-            };
-            assert_eq!(ours, theirs);
-            assert_eq!(ours.name.parse(), Ok(sheet));
+    fn the_first_sheet_of_a_size_is_its_default() {
+        assert_eq!(LabelStock::default_for(Paper::A4).name, "L7651");
+        assert_eq!(LabelStock::default_for(Paper::Letter).name, "5160");
+    }
+
+    #[test]
+    fn a_line_is_read_whole_or_not_at_all() {
+        let line = "n,,brother 62x29,62,29.05,1,1,1.5,3,0,0,";
+        let stock = LabelStock::read(line).unwrap();
+        let tape = Roll::Brother {
+            width: 62,
+            length: Some(29),
+        };
+        assert_eq!((stock.roll(), stock.height), (Some(tape), 2905));
+        for wrong in [
+            "n,,brother 62x29,62,29.05,1,1,1.5,3,0,0",
+            ",,A4,62,29,1,1,1.5,3,0,0,",
+            "n,,A5,62,29,1,1,1.5,3,0,0,",
+            "n,,brother 62x,62,29,1,1,1.5,3,0,0,",
+            "n,,A4,62,29.123,1,1,1.5,3,0,0,",
+            "n,,A4,900,29,1,1,1.5,3,0,0,",
+        ] {
+            assert_eq!(LabelStock::read(wrong), None, "{wrong}");
         }
     }
 }

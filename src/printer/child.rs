@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::raster::Glyphs;
 use super::sink::{self, Device, Sink};
 use super::spool::Spool;
-use super::{Language, Offset, PrintError, PrintProgress, Printed, language, pjl, status};
+use super::{Language, Offset, PrintError, PrintProgress, Printed, labels, language, pjl, status};
+use crate::paper::page::Page;
 use crate::paper::{Document, LayoutError, slip};
 use crate::secret::{Pin, Secret};
 use crate::worker::child::Reporter;
@@ -128,6 +129,7 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
         request.offset.apply(page);
     }
     let rendered = match drawn_before {
+        _ if language.is_for_labels() => labels_of(request, &pages)?,
         Some(glyphs) => language
             .render_drawn(&pages, &glyphs?)
             .map_err(|error| PrintError::Worker(error.to_string()))?,
@@ -157,6 +159,14 @@ fn drawn_for_a_pin(document: &Document, length: usize) -> Result<Glyphs, PrintEr
         glyphs.draw(style, '!'..='~');
     }
     Ok(glyphs)
+}
+
+/// The labels of a roll; `None` of any other document.
+fn labels_of(request: &Request, pages: &[Page]) -> Result<Option<Spool>, PrintError> {
+    let Document::Labels(sheet) = &request.document else {
+        return Ok(None);
+    };
+    labels::render(request.language, sheet, pages).map_err(|error| PrintError::Worker(error.to_string()))
 }
 
 /// The PIN, if one was sent.
@@ -254,7 +264,7 @@ mod tests {
     #[test]
     fn a_pin_goes_with_a_slip_only_and_not_in_every_language() {
         let mut sink = Memory(Vec::new());
-        let labels = || Document::Labels(LabelSheet::new(Stock::L7651, 1, Vec::new()));
+        let labels = || Document::Labels(LabelSheet::new(Stock::named("L7651").unwrap(), 1, Vec::new()));
         let mut print =
             |request: Request, pin: Secret<Vec<u8>>| print_to(&mut sink, &request, pin, &mut |_| {});
         let mismatch = Err(PrintError::Layout(LayoutError::PinMismatch));

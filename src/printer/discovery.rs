@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::device_id::{self, DeviceId};
-use super::{Language, Offset, PrintError, Printer};
+use super::{Language, Offset, PrintError, Printer, labels};
+use crate::paper::Document;
+use crate::paper::stock::Stock;
 
 /// Where the kernel describes devices and keeps their nodes.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ impl Roots {
         printers
     }
 
-    /// Bus and device number of every printer, which it has until it is switched off or unplugged.
+    /// Bus and device number of every printer of pages, which it has until it is switched off or unplugged.
     #[must_use]
     pub fn plugged(&self) -> Vec<(u16, u16)> {
         let Ok(entries) = fs::read_dir(self.sys.join("class/usbmisc")) else {
@@ -51,7 +53,7 @@ impl Roots {
             .flatten()
             .filter_map(|entry| {
                 let entry = entry.path();
-                is_printer(&entry).then_some(())?;
+                self.printer(&entry).filter(|printer| !is_for_labels(printer))?;
                 // The interface's parent is the device.
                 let device = fs::canonicalize(entry.join("device")).ok()?.parent()?.to_owned();
                 let number = |name: &str| {
@@ -65,11 +67,36 @@ impl Roots {
         plugged
     }
 
-    /// The one printer there is.
-    pub fn only_printer(&self) -> Result<Printer, PrintError> {
+    /// The one printer for pages; label printers beside it do not matter.
+    pub fn page_printer(&self) -> Result<Printer, PrintError> {
+        self.only(|printer| !is_for_labels(printer), PrintError::NoPrinter)
+    }
+
+    /// The one printer for these labels: a label printer for a roll, the page printer for a sheet.
+    pub fn label_printer(&self, stock: Stock) -> Result<Printer, PrintError> {
+        let Some(language) = stock.roll().map(labels::language_for) else {
+            return self.page_printer();
+        };
+        let none = PrintError::NoLabelPrinter {
+            stock: stock.to_string(),
+            language: language.name().to_owned(),
+        };
+        self.only(|printer| printer.language == Some(language), none)
+    }
+
+    /// The one printer for a document.
+    pub fn printer_for(&self, document: &Document) -> Result<Printer, PrintError> {
+        document
+            .labels()
+            .map_or_else(|| self.page_printer(), |stock| self.label_printer(stock))
+    }
+
+    /// The one printer of a kind.
+    fn only(&self, fits: impl Fn(&Printer) -> bool, none: PrintError) -> Result<Printer, PrintError> {
         let mut printers = self.printers();
+        printers.retain(fits);
         match printers.len() {
-            0 => Err(PrintError::NoPrinter),
+            0 => Err(none),
             1 => Ok(printers.remove(0)),
             _ => Err(PrintError::SeveralPrinters(
                 printers.iter().map(Printer::describe).collect(),
@@ -88,7 +115,7 @@ impl Roots {
             name: name.to_owned(),
             node: self.node(entry, name),
             port,
-            language: Language::choose(&id.commands),
+            language: Language::choose(&id.commands).filter(|language| language.fits_model(&id.model)),
             make: id.make,
             model: id.model,
             commands: id.commands,
@@ -113,6 +140,10 @@ fn is_printer(entry: &Path) -> bool {
     let name = entry.file_name().and_then(|name| name.to_str());
     let number = name.and_then(|name| name.strip_prefix("lp"));
     number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_for_labels(printer: &Printer) -> bool {
+    printer.language.is_some_and(Language::is_for_labels)
 }
 
 /// The beginning of a file; empty where there is none.
@@ -177,7 +208,7 @@ mod tests {
                 ("hiddev0", "1-2", ""),
             ],
         );
-        let printer = roots.only_printer().unwrap();
+        let printer = roots.page_printer().unwrap();
         assert_eq!(printer.name, "lp2");
         assert_eq!(printer.node, roots.dev.join("usb/lp2"));
         assert_eq!(printer.describe(), "ACME Laser 1 on port 1-1.4");
@@ -203,11 +234,11 @@ mod tests {
     #[test]
     fn none_and_two_are_refused() {
         let none = roots("none", &[]);
-        assert_eq!(none.only_printer(), Err(PrintError::NoPrinter));
+        assert_eq!(none.page_printer(), Err(PrintError::NoPrinter));
         clear(&none);
         let two = roots("two", &[("lp0", "1-2", "MFG:A;MDL:B;"), ("lp1", "1-1", "")]);
         assert_eq!(
-            two.only_printer(),
+            two.page_printer(),
             Err(PrintError::SeveralPrinters(vec![
                 "a printer on port 1-1".into(),
                 "A B on port 1-2".into()
@@ -219,7 +250,7 @@ mod tests {
     #[test]
     fn a_printer_without_a_known_language_is_found_but_not_used() {
         let roots = roots("gdi", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:GDI,PCL6;")]);
-        let printer = roots.only_printer().unwrap();
+        let printer = roots.page_printer().unwrap();
         let error = printer.usable_language().unwrap_err();
         assert!(error.to_string().contains("GDI, PCL6"), "{error}");
         assert!(
@@ -233,7 +264,7 @@ mod tests {
     #[test]
     fn a_printer_of_pdf_alone_is_not_for_slips() {
         let pdf = roots("pdf", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:PDF;")]);
-        let printer = pdf.only_printer().unwrap();
+        let printer = pdf.page_printer().unwrap();
         assert_eq!(printer.usable_language(), Ok(Language::Pdf));
         let error = printer.slip_language().unwrap_err();
         assert!(
@@ -243,8 +274,47 @@ mod tests {
         );
         clear(&pdf);
         let both = roots("both", &[("lp0", "1-1", "MFG:A;MDL:B;CMD:PDF,PS3;")]);
-        let printer = both.only_printer().unwrap();
+        let printer = both.page_printer().unwrap();
         assert_eq!(printer.slip_language(), Ok(Language::PostScript));
         clear(&both);
+    }
+
+    const PAGES: &str = "MFG:ACME;MDL:Laser;CMD:PCL5e;";
+    const BROTHER: &str = "MFG:Brother;MDL:QL-800;CMD:PT-CBP;";
+    const ZEBRA: &str = "MFG:Zebra Technologies;MDL:ZTC ZD420-300dpi ZPL;CMD:ZPL;";
+    fn stock(name: &str) -> Stock {
+        Stock::named(name).unwrap()
+    }
+
+    #[test]
+    fn a_page_printer_and_a_label_printer_may_both_be_there() {
+        let roots = roots(
+            "both-kinds",
+            &[
+                ("lp0", "1-1", BROTHER),
+                ("lp1", "1-2", PAGES),
+                ("lp2", "1-3", ZEBRA),
+            ],
+        );
+        assert_eq!(roots.page_printer().unwrap().model, "Laser");
+        assert_eq!(roots.label_printer(stock("brother-62")).unwrap().model, "QL-800");
+        let zebra = roots.label_printer(stock("zebra-50x25")).unwrap();
+        assert_eq!(roots.label_printer(stock("L7651")).unwrap().model, "Laser");
+        assert_eq!((zebra.port.as_str(), zebra.resolution().per_inch()), ("1-3", 300));
+        clear(&roots);
+    }
+
+    #[test]
+    fn each_kind_is_missed_and_counted_by_itself() {
+        let pages = roots("pages", &[("lp0", "1-1", PAGES), ("lp1", "1-2", ZEBRA)]);
+        let missing = pages.label_printer(stock("brother-62")).unwrap_err();
+        assert!(missing.to_string().contains("brother-62"), "{missing}");
+        assert!(pages.label_printer(stock("zebra-50x25")).is_ok());
+        clear(&pages);
+        let labels = roots("labels", &[("lp0", "1-1", BROTHER), ("lp1", "1-2", BROTHER)]);
+        assert_eq!(labels.page_printer(), Err(PrintError::NoPrinter));
+        let several = labels.label_printer(stock("brother-62"));
+        assert!(matches!(several, Err(PrintError::SeveralPrinters(names)) if names.len() == 2));
+        clear(&labels);
     }
 }

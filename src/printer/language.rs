@@ -6,7 +6,7 @@ use super::pcl5::Pcl5;
 use super::pdf;
 use super::postscript::PostScript;
 use super::pwg::Pwg;
-use super::raster::{self, Encoder, Glyphs, MissingGlyph, Resolution};
+use super::raster::{self, Encoder, Glyphs, NotDrawn, Resolution};
 use super::spool::Spool;
 use crate::paper::page::Page;
 
@@ -25,20 +25,23 @@ pub enum Language {
     Pwg,
     /// PDF as it is.
     Pdf,
-    /// A label printer's own language.
-    Label,
+    /// Brother QL raster, for rolls of labels.
+    BrotherQl,
+    /// Zebra ZPL II, for rolls of labels.
+    Zpl,
     /// A language that only the maker's driver speaks; never printed in.
     HostBased,
 }
 
 impl Language {
     /// All languages, the preferred ones first.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Pcl5,
         Self::PostScript,
         Self::Pwg,
         Self::Pdf,
-        Self::Label,
+        Self::BrotherQl,
+        Self::Zpl,
         Self::HostBased,
     ];
 
@@ -50,7 +53,8 @@ impl Language {
             Self::PostScript => "PostScript",
             Self::Pwg => "PWG raster",
             Self::Pdf => "PDF",
-            Self::Label => "a label printer's language",
+            Self::BrotherQl => "Brother QL raster",
+            Self::Zpl => "ZPL",
             Self::HostBased => "a host-based language",
         }
     }
@@ -70,7 +74,8 @@ impl Language {
             ],
             Self::Pwg => &["PWGRASTER", "PWG"],
             Self::Pdf => &["PDF"],
-            Self::Label => &["PT-CBP", "ZPL", "EPL"],
+            Self::BrotherQl => &["PT-CBP"],
+            Self::Zpl => &["ZPL"],
             Self::HostBased => &[
                 "ZJS", "XQX", "ACL", "SPLC", "GDI", "HBP", "LAVAFLOW", "PCL3GUI", "PCLXL", "URF", "ESCPL2",
                 "ESCPR2",
@@ -103,7 +108,33 @@ impl Language {
     }
 
     fn is_supported(self) -> bool {
-        self == Self::Pdf || self.is_raster()
+        self == Self::Pdf || self.is_raster() || self.is_for_labels()
+    }
+
+    /// Whether it is spoken by printers of labels on a roll, which print nothing else.
+    #[must_use]
+    pub fn is_for_labels(self) -> bool {
+        matches!(self, Self::BrotherQl | Self::Zpl)
+    }
+
+    /// Whether a printer that names it can be one of a model whose head is not known here.
+    ///
+    /// Brother's P-touch and its wide QL-1000s speak the same language with rows of another length.
+    #[must_use]
+    pub fn fits_model(self, model: &str) -> bool {
+        self != Self::BrotherQl || (model.starts_with("QL-") && !model.starts_with("QL-1"))
+    }
+
+    /// The dots of a printer's head; of a Zebra, its model says them.
+    #[must_use]
+    pub fn resolution(self, model: &str) -> Resolution {
+        match self {
+            Self::BrotherQl => Resolution::Dpi300,
+            Self::Zpl if model.contains("300dpi") => Resolution::Dpi300,
+            Self::Zpl if model.contains("600dpi") => Resolution::Dpi600,
+            Self::Zpl => Resolution::Dpi203,
+            _ => RESOLUTION,
+        }
     }
 
     /// Whether pages go to the printer as dots.
@@ -125,11 +156,11 @@ impl Language {
             Self::Pcl5 => Some(Box::new(Pcl5::default())),
             Self::PostScript => Some(Box::new(PostScript::default())),
             Self::Pwg => Some(Box::new(Pwg::default())),
-            Self::Pdf | Self::Label | Self::HostBased => None,
+            Self::Pdf | Self::BrotherQl | Self::Zpl | Self::HostBased => None,
         }
     }
 
-    /// Puts pages without a PIN into the printer's bytes; `None` for a language of a later version.
+    /// Puts sheets without a PIN into a page printer's bytes; `None` for another language.
     #[must_use]
     pub fn render(self, pages: &[Page]) -> Option<Spool> {
         if self == Self::Pdf {
@@ -140,7 +171,7 @@ impl Language {
     }
 
     /// Puts pages into the bytes of a raster language from pictures that are there already; `None` for another.
-    pub fn render_drawn(self, pages: &[Page], glyphs: &Glyphs) -> Result<Option<Spool>, MissingGlyph> {
+    pub fn render_drawn(self, pages: &[Page], glyphs: &Glyphs) -> Result<Option<Spool>, NotDrawn> {
         self.encoder()
             .map(|mut encoder| raster::render(pages, glyphs, encoder.as_mut()))
             .transpose()
@@ -158,8 +189,8 @@ mod tests {
 
     #[test]
     fn compares_whole_words_without_case() {
-        use Language::{HostBased, Label, Pcl5, Pdf, PostScript, Pwg};
-        let cases: [(&str, &[Language]); 9] = [
+        use Language::{BrotherQl, HostBased, Pcl5, Pdf, PostScript, Pwg, Zpl};
+        let cases: [(&str, &[Language]); 10] = [
             ("PJL,PCL5e,PCL6,PDF", &[Pcl5, Pdf]),
             ("pcl,PostScript", &[Pcl5, PostScript]),
             ("Adobe PostScript 3", &[PostScript]),
@@ -167,7 +198,8 @@ mod tests {
             ("PWGRaster,URF", &[Pwg, HostBased]),
             ("PCL3GUI,PCLM", &[HostBased]),
             ("PCL6", &[]),
-            ("PT-CBP", &[Label]),
+            ("PT-CBP", &[BrotherQl]),
+            ("EPL,ZPL", &[Zpl]),
             ("", &[]),
         ];
         for (commands, languages) in cases {
@@ -184,17 +216,35 @@ mod tests {
             ("PDF,PWGRaster,URF", Some(Language::Pwg)),
             ("GDI,PDF", Some(Language::Pdf)),
             ("PCL6,PCLXL,GDI", None),
-            ("ZPL", None),
+            ("ZPL,PCL", Some(Language::Pcl5)),
+            ("ZPL", Some(Language::Zpl)),
+            ("EPL", None),
         ];
         for (commands, language) in cases {
             assert_eq!(Language::choose(&words(commands)), language, "{commands}");
         }
         for language in Language::ALL {
-            assert_eq!(language.render(&[]).is_some(), language.is_supported());
+            let prints_pages = language.is_supported() && !language.is_for_labels();
+            assert_eq!(language.render(&[]).is_some(), prints_pages);
             assert_eq!(
                 language.may_carry_pin(),
-                language.is_supported() && language != Language::Pdf
+                prints_pages && language != Language::Pdf
             );
         }
+    }
+
+    #[test]
+    fn a_head_that_is_not_known_is_not_printed_with() {
+        for model in ["QL-500", "QL-800", "QL-820NWB"] {
+            assert!(Language::BrotherQl.fits_model(model), "{model}");
+        }
+        for model in ["QL-1060N", "QL-1110NWB", "PT-P700", ""] {
+            assert!(!Language::BrotherQl.fits_model(model), "{model}");
+        }
+        let zebra = |model| Language::Zpl.resolution(model).per_inch();
+        assert_eq!(
+            ["ZTC ZD420-300dpi ZPL", "ZTC ZD420-203dpi ZPL", "ZTC GK420d"].map(zebra),
+            [300, 203, 203]
+        );
     }
 }

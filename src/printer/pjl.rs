@@ -19,7 +19,7 @@ pub fn wrap(language: Language, job: Spool) -> Spool {
         Language::Pcl5 => "PCL",
         Language::PostScript => "POSTSCRIPT",
         Language::Pdf => "PDF",
-        Language::Pwg | Language::Label | Language::HostBased => return job,
+        Language::Pwg | Language::BrotherQl | Language::Zpl | Language::HostBased => return job,
     };
     let settings = ["COPIES=1", "DUPLEX=OFF", "ECONOMODE=OFF", "RESOLUTION=600"];
     let mut wrapped = Spool::from(UEL);

@@ -172,6 +172,7 @@ fn an_offset_moves_every_dot_of_a_page_and_changes_none() {
     use crate::paper::Document;
     use crate::paper::test_page::TestPages;
     use crate::secret;
+    use std::sync::atomic::AtomicBool;
 
     struct Paper(Vec<u8>);
     impl super::sink::Sink for Paper {
@@ -195,7 +196,8 @@ fn an_offset_moves_every_dot_of_a_page_and_changes_none() {
         };
         let mut paper = Paper(Vec::new());
         let job = render(&request, secret::with_capacity(0)).unwrap();
-        job.send(&mut paper, &mut |_| {}).unwrap();
+        job.send(&mut paper, &AtomicBool::new(false), &mut |_| {})
+            .unwrap();
         jobs(&paper.0).unwrap().remove(0).pages
     };
     let (before, after) = (

@@ -49,24 +49,30 @@ impl Device {
     ///
     /// A missing printer must be an error: with create, the page would become a file of that name.
     pub fn open(node: &Path) -> Result<Self, PrintError> {
-        let name = || node.display().to_string();
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
-        let opened = rustix::fs::open(node, flags, Mode::empty()).map_err(|error| PrintError::Open {
-            node: name(),
-            reason: io::Error::from(error).to_string(),
-        })?;
-        let file = File::from(opened);
-        let is_printer = rustix::fs::fstat(&file).is_ok_and(|stat| {
-            FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
-                && rustix::fs::major(stat.st_rdev) == USB_MAJOR
-        });
-        if is_printer {
-            // A driver that cannot do it only waits longer.
-            let _ = ioctl::printer_abort(&file);
-            Ok(Self(file))
-        } else {
-            Err(PrintError::NotAPrinter(name()))
-        }
+        let file = open(node, OFlags::WRONLY)?;
+        // A driver that cannot do it only waits longer.
+        let _ = ioctl::printer_abort(&file);
+        Ok(Self(file))
+    }
+}
+
+/// Opens the node of a USB printer, as [`Device::open`] does.
+pub(super) fn open(node: &Path, access: OFlags) -> Result<File, PrintError> {
+    let name = || node.display().to_string();
+    let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    let opened = rustix::fs::open(node, flags, Mode::empty()).map_err(|error| PrintError::Open {
+        node: name(),
+        reason: io::Error::from(error).to_string(),
+    })?;
+    let file = File::from(opened);
+    let is_printer = rustix::fs::fstat(&file).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+            && rustix::fs::major(stat.st_rdev) == USB_MAJOR
+    });
+    if is_printer {
+        Ok(file)
+    } else {
+        Err(PrintError::NotAPrinter(name()))
     }
 }
 

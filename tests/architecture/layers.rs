@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("audit", &["id", "key", "manifest", "transcript"]),
     // Station
     ("pin", &["plan", "secret"]),
-    ("paper", &["id", "manifest", "secret"]),
+    ("paper", &["id", "manifest", "plan", "secret"]),
     ("ioctl", &[]),
     ("printer", &["ioctl", "paper", "secret", "worker"]),
     ("media", &["id"]),

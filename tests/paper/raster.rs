@@ -11,12 +11,11 @@ use bench::paper::{Bitmap, jobs};
 use glasskey::paper::Document;
 use glasskey::paper::label::LabelSheet;
 use glasskey::paper::page::{Page, PaperSize};
-use glasskey::paper::stock::Stock;
 use glasskey::printer::{self, Language, PrintError, Printer};
 use glasskey::secret::Pin;
 use glasskey::worker::Launcher;
 
-use super::{label, pdf, pin, rendered, saved, seeded, slip, tool};
+use super::{label, pdf, pin, rendered, saved, seeded, slip, stock, tool};
 
 const RASTER: [Language; 3] = [Language::Pcl5, Language::PostScript, Language::Pwg];
 
@@ -98,8 +97,8 @@ fn pbm(file: &[u8]) -> (usize, usize, Vec<u8>) {
 #[test]
 fn codes_scan_and_pins_read_from_the_dots_of_every_language() {
     let content = label(5);
-    let expected = content.payload(Stock::L4732).to_string();
-    let sheet = Document::Labels(LabelSheet::new(Stock::L4732, 80, vec![content]));
+    let expected = content.payload(stock("L4732")).to_string();
+    let sheet = Document::Labels(LabelSheet::new(stock("L4732"), 80, vec![content]));
     for language in RASTER {
         let name = language.name().replace(' ', "-");
         let dots = sheets(language, &pages(&sheet, None)).remove(0);

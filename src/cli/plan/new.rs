@@ -115,7 +115,7 @@ pub struct New {
     /// Paper in the printer.
     #[arg(long, value_enum, default_value = "A4")]
     paper: PaperArgument,
-    /// Label sheet by the maker's number [default: L7651, for paper Letter 5160].
+    /// Label sheet by the maker's number, or roll [default: L7651, for paper Letter 5160].
     #[arg(long, value_name = "NUMBER")]
     label_stock: Option<String>,
     /// Where the plan is written; `-` for standard output.
@@ -191,8 +191,7 @@ impl New {
             PaperArgument::A4 => Paper::A4,
             PaperArgument::Letter => Paper::Letter,
         };
-        let of_this_paper = LabelStock::ALL.into_iter().find(|stock| stock.paper == paper);
-        let stock = of_this_paper.unwrap_or(LabelStock::ALL[0]);
+        let stock = LabelStock::default_for(paper);
         Draft {
             title: self.title,
             rehearsal: self.rehearsal,

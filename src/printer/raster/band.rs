@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Sheet;
+use super::Extent;
 use super::glyphs::Glyph;
 use crate::secret::Secret;
 
@@ -17,12 +17,12 @@ pub(super) struct Band {
 
 impl Band {
     /// A blank strip of this many rows.
-    pub(super) fn new(sheet: Sheet, rows: i32) -> Self {
-        let row_bytes = sheet.row_bytes();
+    pub(super) fn new(extent: Extent, rows: i32) -> Self {
+        let row_bytes = extent.row_bytes();
         Self {
             first: 0,
             count: rows,
-            width: i32::from(sheet.width()),
+            width: i32::from(extent.width),
             row_bytes,
             bits: Secret::new(vec![0; row_bytes * size(rows)]),
         }

@@ -3,14 +3,11 @@ use crate::paper::font::Style;
 use crate::paper::page::{Align, Area, at};
 
 fn picture(page: &Page, resolution: Resolution) -> Vec<Vec<u8>> {
-    let sheet = Sheet {
-        paper: page.paper,
-        resolution,
-    };
+    let extent = Extent::of(page.paper, resolution);
     let glyphs = Glyphs::of(std::slice::from_ref(page), resolution);
     let mut picture = Vec::new();
-    rows(page, &glyphs, sheet, &mut |row| picture.push(row.to_vec())).unwrap();
-    assert_eq!(picture.len(), usize::from(sheet.height()));
+    rows(page, &glyphs, extent, &mut |row| picture.push(row.to_vec())).unwrap();
+    assert_eq!(picture.len(), usize::from(extent.height));
     picture
 }
 
@@ -113,10 +110,7 @@ fn a_character_without_a_picture_is_an_error_and_is_not_drawn_later() {
     let style = Style::mono(28.0);
     page.write(at(20.0, 100.0), Align::Left, style, "PIN", "4821")
         .unwrap();
-    let sheet = Sheet {
-        paper: PaperSize::A4,
-        resolution: Resolution::Dpi300,
-    };
+    let sheet = Extent::of(PaperSize::A4.into(), Resolution::Dpi300);
     let mut glyphs = Glyphs::new(Resolution::Dpi300);
     glyphs.draw(style, "482".chars());
     assert_eq!(rows(&page, &glyphs, sheet, &mut |_| {}), Err(MissingGlyph));

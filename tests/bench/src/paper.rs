@@ -2,10 +2,12 @@
 //! never needed. What is not known is an error, not a gap.
 
 mod bitmap;
+mod brother_ql;
 mod pcl;
 mod pjl;
 mod postscript;
 mod pwg;
+mod zpl;
 
 use crate::error::{Error, Result};
 pub use bitmap::Bitmap;
@@ -19,6 +21,10 @@ pub enum Language {
     PostScript,
     /// PWG raster.
     Pwg,
+    /// Brother QL raster: labels as they come out of the printer, across the tape.
+    BrotherQl,
+    /// Zebra ZPL II.
+    Zpl,
     /// PDF, handed on as it is.
     Pdf,
 }
@@ -42,6 +48,10 @@ pub fn jobs(printed: &[u8]) -> Result<Vec<Job>> {
 /// The same one after another, for more sheets than memory holds; nothing comes after an error.
 pub fn each(mut printed: &[u8]) -> impl Iterator<Item = Result<Job>> {
     std::iter::from_fn(move || {
+        // A label printer that is asked for its status prints nothing.
+        while let Some(rest) = brother_ql::status_request(printed) {
+            printed = rest;
+        }
         if printed.is_empty() {
             return None;
         }
@@ -80,6 +90,16 @@ fn job(bytes: &[u8]) -> Result<(Job, &[u8])> {
         pdf: Vec::new(),
     };
     let rest = match language {
+        Language::BrotherQl => {
+            let (labels, rest) = brother_ql::labels(body)?;
+            job.pages = labels;
+            rest
+        }
+        Language::Zpl => {
+            let (labels, rest) = zpl::labels(body)?;
+            job.pages = labels;
+            rest
+        }
         Language::Pcl => {
             let (pages, rest) = pcl::pages(body)?;
             job.pages = pages;
@@ -114,6 +134,10 @@ fn language(body: &[u8]) -> Result<(Language, usize)> {
         Ok((Language::Pcl, 0))
     } else if body.starts_with(b"RaS2") {
         Ok((Language::Pwg, 0))
+    } else if body.starts_with(&brother_ql::INVALIDATE) {
+        Ok((Language::BrotherQl, 0))
+    } else if body.starts_with(b"^XA") {
+        Ok((Language::Zpl, 0))
     } else if body.starts_with(b"%!PS-") {
         let end = until(b"\x04").ok_or_else(|| wrong("a PostScript job has no end".to_owned()))?;
         Ok((Language::PostScript, end + 1))
