@@ -104,6 +104,9 @@ fn modules(at: Position, module: Millimetres, symbol: &Symbol, resolution: Resol
         .chunks(usize::from(symbol.side))
         .zip((top..).step_by(step(side)))
     {
+        if !band.meets(&(y..y + side)) {
+            continue;
+        }
         for (_, x) in row
             .iter()
             .zip((left..).step_by(step(side)))

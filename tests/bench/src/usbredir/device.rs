@@ -88,6 +88,13 @@ impl Pipe {
         }
     }
 
+    /// Answers the host's pending read of a bulk IN endpoint; tells whether there was one.
+    #[must_use]
+    pub fn bulk_in(&self, endpoint: u8, data: &[u8]) -> bool {
+        let port = self.port.upgrade();
+        port.is_some_and(|port| port.bulk_in(self.plug, endpoint, data))
+    }
+
     /// Ends a pending bulk OUT transfer.
     pub fn bulk_done(&self, id: u64) {
         if let Some(port) = self.port.upgrade() {

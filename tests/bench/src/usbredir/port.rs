@@ -185,6 +185,36 @@ impl Shared {
         }
     }
 
+    /// Answers a pending bulk IN transfer of this endpoint, where there is one.
+    pub(super) fn bulk_in(&self, plug: u64, endpoint: u8, answer: &[u8]) -> bool {
+        let is_read =
+            |packet: &Packet| matches!(packet, Packet::Bulk { endpoint: of, .. } if *of == endpoint);
+        let id = {
+            let mut state = self.state();
+            if state.device.as_ref().is_none_or(|(number, ..)| *number != plug) {
+                return false;
+            }
+            let Some(id) = state
+                .pending
+                .iter()
+                .find(|(_, packet)| is_read(packet))
+                .map(|(id, _)| *id)
+            else {
+                return false;
+            };
+            state.pending.remove(&id);
+            id
+        };
+        let answer = Packet::Bulk {
+            endpoint,
+            status: OK,
+            length: u32::try_from(answer.len()).expect("an answer is short"),
+            data: answer.to_vec(),
+        };
+        self.write(&answer, id);
+        true
+    }
+
     pub(super) fn pull(&self) -> bool {
         let taken = {
             let mut state = self.state();

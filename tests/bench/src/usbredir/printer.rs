@@ -87,6 +87,13 @@ struct Inner {
     waiting: Vec<(u64, Vec<u8>)>,
     pipe: Option<Pipe>,
     soft_resets: u64,
+    answers: Vec<Answer>,
+}
+
+/// What a printer says when it receives a transfer that ends with a request.
+struct Answer {
+    request: Vec<u8>,
+    answer: Vec<u8>,
 }
 
 impl Default for Printer {
@@ -117,6 +124,7 @@ impl Printer {
                 waiting: Vec::new(),
                 pipe: None,
                 soft_resets: 0,
+                answers: Vec::new(),
             })),
         }
     }
@@ -124,6 +132,16 @@ impl Printer {
     /// Changes what the printer calls itself on USB, from the next plug-in on.
     pub fn set_identity(&self, identity: UsbIdentity) {
         self.lock().identity = identity;
+    }
+
+    /// Answers each transfer that ends with this request, from now on with this.
+    pub fn set_answer(&self, request: &[u8], answer: &[u8]) {
+        let mut inner = self.lock();
+        inner.answers.retain(|known| known.request != request);
+        inner.answers.push(Answer {
+            request: request.to_vec(),
+            answer: answer.to_vec(),
+        });
     }
 
     /// Everything taken so far.
@@ -277,6 +295,12 @@ impl Device for Printer {
         }
         if inner.status == PortStatus::Ready {
             inner.printed.extend_from_slice(data);
+            let known = inner.answers.iter().find(|known| data.ends_with(&known.request));
+            let answer = known.map(|known| known.answer.clone());
+            if let (Some(answer), Some(pipe)) = (answer, &inner.pipe) {
+                // A host that does not read gets no answer, as from any printer.
+                let _ = pipe.bulk_in(IN, &answer);
+            }
             return Transfer::Done;
         }
         inner.waiting.push((id, data.to_vec()));
