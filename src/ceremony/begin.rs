@@ -4,6 +4,7 @@ use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 use super::closing;
+use super::dialogue::FIRST_LABEL;
 use super::driver::{Driver, DriverError, Finished, Ports};
 use super::effect::Ending;
 use super::identifying::settings;
@@ -96,7 +97,7 @@ pub(super) struct Found {
     is_uneven: bool,
     next: Next,
     started: OffsetDateTime,
-    labels: usize,
+    labels: LabelsUsed,
 }
 
 impl Found {
@@ -192,9 +193,10 @@ pub fn waits_for_second_pass(stick: &Stick, plan_sha256: &str) -> Result<bool, D
 
 /// Where the next label goes on the sheet: places that labels were sent to are used.
 fn label_place(plan: &Plan, stock: Stock, found: Option<&Found>) -> u16 {
-    let used = found.map_or(0, |f| f.labels);
+    let used = found.map_or_else(LabelsUsed::default, |f| f.labels);
     let count = usize::from(stock.count().max(1));
-    let place = (usize::from(plan.first_label.max(1)) - 1 + used) % count;
+    let first = used.first.unwrap_or(plan.first_label);
+    let place = (usize::from(first.max(1)) - 1 + used.since) % count;
     u16::try_from(place + 1).unwrap_or(1)
 }
 
@@ -302,9 +304,18 @@ impl Driver<'_> {
     }
 
     fn say_which(&mut self) -> Result<(), ConsoleError> {
+        let labels = if self.stock.roll().is_none() {
+            let (stock, next, count) = (self.stock, self.next_label, self.stock.count());
+            format!(
+                "\n   Labels: sheet {stock}, the next one is label {next} of {count}. If it is not free, type labels \
+                 and the number of the first free one, such as: labels {next}"
+            )
+        } else {
+            String::new()
+        };
         self.ports
             .console
-            .tell(&format!("Ceremony {}: {}", self.id, self.plan.title))
+            .tell(&format!("Ceremony {}: {}{labels}", self.id, self.plan.title))
     }
 
     pub(super) fn finished(&self, ending: Ending, prepared: usize, rejected: usize) -> Finished {
@@ -352,16 +363,61 @@ pub(super) fn version() -> Text {
     Text::new(env!("CARGO_PKG_VERSION"))
 }
 
-/// How many labels were sent to the printer.
-fn labels_of(entries: &[(OffsetDateTime, Entry)]) -> usize {
-    let is_label = |entry: &Entry| {
-        matches!(
-            entry,
+/// What the transcript tells of the label sheet in the printer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct LabelsUsed {
+    /// What the officer last said is the first free label on it.
+    first: Option<u16>,
+    /// Labels sent to the printer since then, or since the beginning.
+    since: usize,
+}
+
+fn labels_of(entries: &[(OffsetDateTime, Entry)]) -> LabelsUsed {
+    let mut used = LabelsUsed::default();
+    for (_, entry) in entries {
+        match entry {
             Entry::Intended {
                 effect: Act::PrintLabel,
                 ..
+            } => used.since += 1,
+            Entry::Answered { question, answer, .. } if question.as_str() == FIRST_LABEL => {
+                used = LabelsUsed {
+                    first: answer.as_str().parse().ok(),
+                    since: 0,
+                };
             }
-        )
-    };
-    entries.iter().filter(|(_, entry)| is_label(entry)).count()
+            _ => {}
+        }
+    }
+    used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_goes_on_where_the_transcript_says() {
+        let line = |entry| (OffsetDateTime::UNIX_EPOCH, entry);
+        let printed = || {
+            line(Entry::Intended {
+                effect: Act::PrintLabel,
+                key: None,
+                slip: None,
+            })
+        };
+        let said = |answer: &str| {
+            line(Entry::Answered {
+                question: Text::new(FIRST_LABEL),
+                answer: Text::new(answer),
+                by: None,
+            })
+        };
+        let used = |first, since| LabelsUsed { first, since };
+        assert_eq!(labels_of(&[]), used(None, 0));
+        assert_eq!(labels_of(&[printed(), printed()]), used(None, 2));
+        let moved = [printed(), said("30"), printed()];
+        assert_eq!(labels_of(&moved), used(Some(30), 1));
+        assert_eq!(labels_of(&[said("30"), said("7")]), used(Some(7), 0));
+    }
 }

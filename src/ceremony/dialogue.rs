@@ -9,12 +9,54 @@ use crate::transcript::{Entry, Text};
 /// Halves shorter than this occur in other numbers by chance.
 const LONG_ENOUGH: usize = 5;
 
+/// Subject of the transcript's line about where labels go on.
+pub(super) const FIRST_LABEL: &str = "first label";
+
 impl Driver<'_> {
+    /// Takes `labels N` from the officer: the first free label on the sheet in the printer; tells whether it was that.
+    fn moves_labels(&mut self, line: &str) -> Result<bool, ConsoleError> {
+        let mut words = line.split_whitespace();
+        let is_command = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("labels"));
+        let (Some(number), None) = (words.next(), words.next()) else {
+            return Ok(false);
+        };
+        if !is_command || self.stock.roll().is_some() {
+            return Ok(false);
+        }
+        let (stock, count) = (self.stock, self.stock.count());
+        match number.parse() {
+            Ok(place) if (1..=count).contains(&place) => {
+                self.record(Entry::Answered {
+                    question: Text::new(FIRST_LABEL),
+                    answer: Text::new(&place.to_string()),
+                    by: None,
+                })?;
+                self.next_label = place;
+                self.say(&format!(
+                    "   The next label is {place} of {count} on sheet {stock}."
+                ))?;
+            }
+            _ => self.say(&format!(
+                "!! Sheet {stock} has the labels 1 to {count}. Nothing was changed."
+            ))?,
+        }
+        if let Some(question) = &self.asked {
+            let words = self.words(question);
+            self.ports.console.ask(&words)?;
+        }
+        Ok(true)
+    }
+
     /// Turns a typed line into an event; what answers nothing is said and thrown away.
     pub(super) fn read_line(&mut self, line: &str) -> Result<Option<Event>, ConsoleError> {
         if let Some(wish) = text::wish(line) {
             self.asked = None;
             return Ok(Some(Event::Wanted(wish)));
+        }
+        if self.moves_labels(line)? {
+            return Ok(None);
         }
         let Some(question) = self.asked.take() else {
             if !line.is_empty() {

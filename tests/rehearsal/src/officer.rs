@@ -328,7 +328,7 @@ impl<'a> Officer<'a> {
 
     /// Holds the newest label before a scanner.
     fn scan_label(&mut self, label: &str) -> Result<String> {
-        let printed = self.station.printer().printed();
+        let printed = self.station.labels_printed();
         let folder = tempfile::tempdir().map_err(crate::at("a temporary folder"))?;
         let papers = papers::render(&printed, folder.path())?;
         let newest = papers.iter().rev().find_map(|paper| match paper {

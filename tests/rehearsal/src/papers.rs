@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bench::paper::{Bitmap, Job, each};
+use bench::paper::{Bitmap, Job, Language, each};
 
 pub use recognised::Recognised;
 
@@ -26,7 +26,7 @@ pub enum Paper {
         /// The PIN, gaps removed.
         pin: String,
     },
-    /// A label sheet.
+    /// A label sheet, or a label of a roll.
     Label {
         /// Its picture.
         picture: PathBuf,
@@ -149,6 +149,12 @@ impl Seen {
     fn of(job: &Job) -> Result<Self> {
         let first = job.pages.first();
         let first = first.ok_or_else(|| Error::Wrong(format!("a {:?} job without dots", job.language)))?;
+        if matches!(job.language, Language::BrotherQl | Language::Zpl) {
+            let work = tempfile::tempdir().map_err(at("a temporary folder"))?;
+            let picture = work.path().join("label.pbm");
+            first.save(&picture)?;
+            return Ok(Self::Label { qr: qr(&picture)? });
+        }
         // Where the layout has them on A4, in millimetres.
         let number = digits::read(first, NUMBER, ALPHABET).and_then(|text| slip_number(&text));
         if let Ok(number) = number {
@@ -174,10 +180,14 @@ impl Seen {
     }
 }
 
-/// Writes a picture at half its dots, as a PNG file.
+/// Writes a picture as a PNG file, a page at half its dots.
 fn save(sheet: &Bitmap, picture: &Path) -> Result<PathBuf> {
     let dots = picture.with_extension("pbm");
-    sheet.halved().save(&dots)?;
+    if sheet.dpi == 600 {
+        sheet.halved().save(&dots)?;
+    } else {
+        sheet.save(&dots)?;
+    }
     let png = output("pnmtopng", &[dots.as_os_str()])?;
     fs::write(picture, png).map_err(at(picture))?;
     fs::remove_file(&dots).map_err(at(&dots))?;

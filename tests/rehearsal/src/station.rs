@@ -14,6 +14,8 @@ use crate::{Result, at};
 
 /// Port of the printer; keys use the others.
 pub const PRINTER_PORT: usize = 3;
+/// Port of the label printer, where there is one.
+pub const LABEL_PRINTER_PORT: usize = 2;
 /// Name of the officer's stick at the machine.
 pub const STICK: &str = "officer";
 /// What the printer says of itself, as most office printers do.
@@ -23,6 +25,7 @@ pub const PRINTER_ID: &str = "MFG:Virtual;MDL:Bench Page Printer;CMD:PJL,PCL5e,P
 pub struct Station {
     machine: Qemu,
     printer: Printer,
+    label_printer: Option<Printer>,
     stick: Stick,
     started: Instant,
 }
@@ -83,6 +86,7 @@ impl Station {
         Ok(Self {
             machine,
             printer,
+            label_printer: None,
             stick,
             started,
         })
@@ -103,6 +107,19 @@ impl Station {
     #[must_use]
     pub fn printer(&self) -> &Printer {
         &self.printer
+    }
+
+    /// Connects a label printer beside the page printer.
+    pub fn connect_label_printer(&mut self, printer: &Printer) -> Result<()> {
+        self.machine.plug(LABEL_PRINTER_PORT, printer)?;
+        self.label_printer = Some(printer.clone());
+        Ok(())
+    }
+
+    /// All that the printer of labels has printed, which is the page printer where there is no other.
+    #[must_use]
+    pub fn labels_printed(&self) -> Vec<u8> {
+        self.label_printer.as_ref().unwrap_or(&self.printer).printed()
     }
 
     /// The officer's stick.

@@ -5,6 +5,7 @@
 mod custody;
 mod desk;
 mod faults;
+mod labels;
 mod languages;
 mod policy;
 mod print_test;
