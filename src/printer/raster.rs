@@ -188,7 +188,7 @@ pub fn render(pages: &[Page], glyphs: &Glyphs, encoder: &mut dyn Encoder) -> Res
         };
         encoder.begin_page(sheet, &mut out);
         rows(page, glyphs, sheet.extent(), &mut |row| {
-            encoder.row(row, &mut out)
+            encoder.row(row, &mut out);
         })?;
         encoder.end_page(&mut out);
     }
