@@ -194,6 +194,12 @@ fn refused_settings() {
             ("rehearsal = true", "label_stock = \"L9999\"", 3, "L7163"),
             ("rehearsal = true", "first_label = 0", 3, "from 1"),
             ("rehearsal = true", "first_label = 66", 3, "L7651 has 65"),
+            (
+                "rehearsal = true",
+                "label_stock = \"brother-62\"\nfirst_label = 2",
+                4,
+                "brother-62 has 1",
+            ),
             ("rehearsal = true", "required_models = [\"8876\"]", 3, "AAGUID"),
             ("rehearsal = true", "key_policy = 1", 3, "a table"),
             (
@@ -274,6 +280,8 @@ fn limits_have_an_accepted_side() {
         "pin_length = 0x10",
         "first_label = 65",
         "label_stock = \"L4731\"\nfirst_label = 189",
+        "label_stock = \"DK-22205\"\nfirst_label = 1",
+        "paper = \"Letter\"\nlabel_stock = \"zebra-50x25\"",
         "paper = \"Letter\"",
         "pin_custody = \"slip\"",
         "pin_alphabet = \"alphanumeric\"",
@@ -340,8 +348,14 @@ fn a_plan_holds_one_key_to_999() {
 
 #[test]
 fn a_wise_plan_has_no_warning() {
-    let checked = Plan::read(WISE).unwrap();
-    assert_eq!(checked.warnings, []);
+    let roll = changed(
+        WISE,
+        "label_stock = \"j8651\"\nfirst_label = 65",
+        "label_stock = \"zebra-50x25\"",
+    );
+    for text in [WISE, &roll] {
+        assert_eq!(Plan::read(text).unwrap().warnings, []);
+    }
 }
 
 #[test]
