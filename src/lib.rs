@@ -13,7 +13,7 @@
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device; [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
 //! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |
-//! | core | [`ioctl`] (station): the few system calls that need `unsafe`; [`id`]: newtypes for all that is printed or typed; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
+//! | core | [`ioctl`] (station): the few system calls that need `unsafe`; [`id`]: newtypes for all that is printed or typed; [`language`] and [`script`]: what papers are written in, and which characters come out on them; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
 //!
 //! A ceremony goes through them like this: process 1 (`appliance`) starts the session as its child, which mounts the
 //! stick through `media` and has `plan` read what is to be done. `ceremony::state` says what comes next and knows no device; `ceremony::driver` does it through `key`,
@@ -30,8 +30,10 @@ pub mod identity;
 #[cfg(feature = "station")]
 pub mod ioctl;
 pub mod key;
+pub mod language;
 pub mod manifest;
 pub mod plan;
+pub mod script;
 pub mod secret;
 pub mod transcript;
 pub mod worker;

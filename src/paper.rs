@@ -6,6 +6,8 @@
 
 pub mod face;
 pub mod font;
+pub mod form;
+mod inventory;
 pub mod label;
 pub mod page;
 pub mod qr;
@@ -13,9 +15,12 @@ pub mod record;
 pub mod slip;
 pub mod stock;
 pub mod test_page;
+mod texts;
+mod trifold;
 
 use serde::{Deserialize, Serialize};
 
+use crate::script;
 use crate::secret::{Pin, Secret};
 use page::Page;
 
@@ -23,7 +28,7 @@ use page::Page;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LayoutError {
     /// A character that the fonts lack or that needs a script's own rules.
-    #[error("the character {character:?} ({code}) in the {field} cannot be printed", code = code_point(*.character))]
+    #[error("the character {character:?} ({code}) in the {field} cannot be printed", code = script::code_point(*.character))]
     Uncovered {
         /// Which text, as the officer knows it.
         field: String,
@@ -66,7 +71,7 @@ impl LayoutError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Uncovered { .. } => {
-                "Write it with Latin, Greek or Cyrillic letters in the plan. Nothing was printed."
+                "Write it with Latin, Greek, Cyrillic, Armenian or Georgian letters in the plan. Nothing was printed."
             }
             Self::TooLong { .. } => "Shorten it in the plan. Nothing was printed.",
             Self::Position { .. } => {
@@ -78,10 +83,6 @@ impl LayoutError {
             }
         }
     }
-}
-
-fn code_point(character: char) -> String {
-    format!("U+{:04X}", u32::from(character))
 }
 
 /// Everything that can be printed.

@@ -17,8 +17,12 @@ use std::fmt;
 pub use draft::{Draft, DraftKey};
 pub use policy::{Alphabet, KeyPolicy, PinPolicy, SPLIT_POSSIBILITIES};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::id::{Aaguid, Upn};
+use crate::language::Language;
 use crate::manifest::schema::{Person, PinCustody};
+use crate::script;
 
 /// Most keys one plan may hold.
 pub const MAX_KEYS: usize = 999;
@@ -51,6 +55,10 @@ pub struct Plan {
     pub required_models: Vec<Aaguid>,
     /// Settings that every key gets.
     pub key_policy: KeyPolicy,
+    /// Whether a slip names its account, beside the PIN and never on the cover.
+    pub slip_shows_account: bool,
+    /// What papers are written in.
+    pub language: Language,
     /// Paper in the printer.
     pub paper: Paper,
     /// Label sheet or roll, by its name in [`stock`].
@@ -196,13 +204,21 @@ impl Plan {
     }
 }
 
-/// Text for paper: 1 to [`MAX_NAME`] characters on one line, without space around; `what` names it in the refusal.
+/// Text for paper: 1 to [`MAX_NAME`] characters on one line that can be printed, without space around, its accents composed
+/// (Unicode NFC); `what` names it in the refusal.
 pub(crate) fn name(text: &str, what: &str) -> Result<String, String> {
-    let clean = text.trim();
+    let clean: String = text.trim().nfc().collect();
     if clean.is_empty() || clean.chars().count() > MAX_NAME || clean.chars().any(char::is_control) {
         return Err(format!("{what} must have 1 to {MAX_NAME} characters on one line"));
     }
-    Ok(clean.to_owned())
+    if let Some(character) = script::unprintable(&clean) {
+        return Err(format!(
+            "{what} has the character {character:?} ({}), which cannot be printed: write it in Latin, Greek, Cyrillic, \
+             Armenian or Georgian letters",
+            script::code_point(character)
+        ));
+    }
+    Ok(clean)
 }
 
 /// Whether two names mean the same person or place: capital letters and spaces around do not matter.

@@ -18,8 +18,17 @@ use crate::transcript::{Entry, hex};
 /// Finds what could not be printed later, before a key is touched.
 pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), LayoutError> {
     for job in jobs {
-        if let Some(slip) = SlipNumber::new(1) {
-            driver.slip(slip, job, SlipPart::Whole).check_printable()?;
+        let parts = [SlipPart::Whole, SlipPart::FirstHalf, SlipPart::SecondHalf];
+        let parts = if driver.plan.split_slips {
+            &parts[1..]
+        } else {
+            &parts[..1]
+        };
+        for (slip, part) in SlipNumber::new(1)
+            .into_iter()
+            .flat_map(|n| parts.iter().map(move |p| (n, *p)))
+        {
+            driver.slip(slip, job, part).check_printable()?;
         }
     }
     if let Some(job) = jobs.first() {
@@ -29,8 +38,10 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
             ceremony: driver.id.clone(),
             fingerprint: KeyFingerprint::of(&[]),
         };
-        Document::Labels(LabelSheet::new(driver.stock, driver.next_label, vec![content]))
-            .check_printable()?;
+        Document::Labels(
+            LabelSheet::new(driver.stock, driver.next_label, vec![content]).written_in(driver.plan.language),
+        )
+        .check_printable()?;
     }
     Document::Record(Box::new(on_paper::planned(driver, jobs))).check_printable()
 }

@@ -8,21 +8,22 @@ use super::job::Job;
 use crate::audit::account::{self, Account, ExceptionAccount};
 use crate::id::KeyFingerprint;
 use crate::manifest::schema::{Person, PreparedKey, Role};
-use crate::paper::record::{self, Exception, Interruption, KeyLine, RecordContent, Sitting};
-use crate::plan::PinPolicy;
+use crate::paper::record::{self, Exception, Interruption, KeyLine, RecordContent, Sitting, Wording};
+use crate::plan::{Alphabet, PinPolicy};
 use crate::transcript::{ExceptionKind, Reading};
 
 /// The record as the transcript stands now.
 pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
     let tally = driver.journal.tally();
     let (prepared, rejected) = (count(tally.prepared.len()), count(tally.rejected.len()));
+    let words = Wording::of(driver.plan.language);
     let mut keys: Vec<KeyLine> = driver
         .kept
         .iter()
-        .map(|key| prepared_line(key, tally.is_second_pass))
+        .map(|key| prepared_line(key, tally.is_second_pass, words))
         .collect();
     keys.extend(tally.rejected.iter().map(|(_, reason)| KeyLine {
-        outcome: format!("put aside: {}", reason.as_str()),
+        outcome: words.put_aside(reason.as_str()),
         ..empty_line()
     }));
     let account = Account::of(&Reading::of(driver.journal.text().as_bytes()));
@@ -43,7 +44,7 @@ pub(super) fn record(driver: &Driver<'_>) -> RecordContent {
         keys_seen: prepared + rejected,
         keys_prepared: prepared,
         keys_rejected: rejected,
-        exceptions: account.exceptions.iter().map(exception).collect(),
+        exceptions: account.exceptions.iter().map(|e| exception(e, words)).collect(),
         earlier_stations: tally.stations.iter().take(earlier).copied().collect(),
         ..empty_record(driver)
     }
@@ -55,7 +56,8 @@ pub(super) fn planned(driver: &Driver<'_>, jobs: &[Job]) -> RecordContent {
         label: Some(job.label.clone()),
         account: job.account.to_string(),
         custodian: job.custodian.clone().unwrap_or_default(),
-        outcome: "prepared".into(),
+        safe: safe(job.safe.as_ref()),
+        outcome: Wording::of(driver.plan.language).prepared().into(),
         ..empty_line()
     };
     RecordContent {
@@ -66,6 +68,7 @@ pub(super) fn planned(driver: &Driver<'_>, jobs: &[Job]) -> RecordContent {
 
 /// What is the same on every record of this ceremony.
 fn empty_record(driver: &Driver<'_>) -> RecordContent {
+    let words = Wording::of(driver.plan.language);
     RecordContent {
         paper: driver.paper(),
         ceremony: driver.id.clone(),
@@ -76,8 +79,8 @@ fn empty_record(driver: &Driver<'_>) -> RecordContent {
         rehearsal: driver.plan.rehearsal,
         aborted: false,
         custody: driver.plan.pin_custody,
-        pin_policy: policy(driver.plan.pin, driver.plan.split_slips),
-        people: driver.plan.people.iter().map(person).collect(),
+        pin_policy: policy(driver.plan.pin, driver.plan.split_slips, words),
+        people: driver.plan.people.iter().map(|p| person(p, words)).collect(),
         sittings: Vec::new(),
         interruptions: Vec::new(),
         keys: Vec::new(),
@@ -92,6 +95,7 @@ fn empty_record(driver: &Driver<'_>) -> RecordContent {
         transcript_lines: driver.journal.transcript().entries(),
         station: driver.station.fingerprint(),
         earlier_stations: Vec::new(),
+        text_language: driver.plan.language,
     }
 }
 
@@ -99,13 +103,12 @@ fn minute(time: OffsetDateTime) -> String {
     format!("{} {:02}:{:02}", time.date(), time.hour(), time.minute())
 }
 
-fn policy(pin: PinPolicy, is_split: bool) -> String {
-    let halves = if is_split { ", on slips of two halves" } else { "" };
-    format!(
-        "{} {}, drawn at random by the station{halves}; longer where a model wants it.",
-        pin.length,
-        pin.alphabet.name()
-    )
+fn safe(safe: Option<&String>) -> String {
+    safe.cloned().unwrap_or_default()
+}
+
+fn policy(pin: PinPolicy, is_split: bool, words: Wording) -> String {
+    words.pins(pin.length, pin.alphabet == Alphabet::Digits, is_split)
 }
 
 fn sitting(sitting: &account::Sitting) -> Sitting {
@@ -125,18 +128,18 @@ fn interruption(stop: &account::Interruption) -> Interruption {
     }
 }
 
-fn exception(exception: &ExceptionAccount) -> Exception {
-    let key = exception.key.as_ref().map(|key| format!("key {key}"));
-    let slip = exception.slip.map(|slip| format!("slip {slip}"));
+fn exception(exception: &ExceptionAccount, words: Wording) -> Exception {
+    let key = exception.key.as_ref().map(|key| words.subject_key(key));
+    let slip = exception.slip.map(|slip| words.subject_slip(slip));
     Exception {
         number: exception.number,
         kind: match exception.kind {
-            ExceptionKind::SlipVoided => "Slip void",
-            ExceptionKind::KeyRejected => "Key put aside",
-            ExceptionKind::Restart => "Restart",
-            ExceptionKind::Abort => "Broken off",
-            ExceptionKind::PinTyped => "PIN typed",
-            ExceptionKind::KeyNotProven => "Key not proven",
+            ExceptionKind::SlipVoided => words.slip_void(),
+            ExceptionKind::KeyRejected => words.key_put_aside(),
+            ExceptionKind::Restart => words.restart(),
+            ExceptionKind::Abort => words.broken_off(),
+            ExceptionKind::PinTyped => words.pin_typed(),
+            ExceptionKind::KeyNotProven => words.key_not_proven(),
         }
         .into(),
         subject: [key, slip].into_iter().flatten().collect::<Vec<_>>().join(", "),
@@ -145,11 +148,11 @@ fn exception(exception: &ExceptionAccount) -> Exception {
     }
 }
 
-fn person(person: &Person) -> record::Person {
+fn person(person: &Person, words: Wording) -> record::Person {
     let role = match person.role {
-        Role::Officer => "Officer",
-        Role::Witness => "Witness",
-        Role::Custodian => "Custodian",
+        Role::Officer => words.officer(),
+        Role::Witness => words.witness(),
+        Role::Custodian => words.custodian(),
     };
     record::Person {
         role: role.into(),
@@ -168,12 +171,13 @@ fn empty_line() -> KeyLine {
         second_slip_bag: None,
         key_bag: None,
         custodian: String::new(),
+        safe: String::new(),
         fingerprint: None,
         outcome: String::new(),
     }
 }
 
-fn prepared_line(key: &PreparedKey, is_second_pass: bool) -> KeyLine {
+fn prepared_line(key: &PreparedKey, is_second_pass: bool, words: Wording) -> KeyLine {
     KeyLine {
         label: Some(key.label.clone()),
         account: key.account.to_string(),
@@ -184,11 +188,13 @@ fn prepared_line(key: &PreparedKey, is_second_pass: bool) -> KeyLine {
         second_slip_bag: key.second_slip_bag.clone(),
         key_bag: key.key_bag.clone(),
         custodian: key.custodian.clone().unwrap_or_default(),
+        safe: safe(key.safe.as_ref()),
         fingerprint: Some(KeyFingerprint::of(key.identity.public_key.as_slice())),
         outcome: match (is_second_pass, key.slip) {
-            (true, Some(_)) => "sealed".into(),
-            (true, None) => "transport PIN".into(),
-            (false, _) => "prepared".into(),
-        },
+            (true, Some(_)) => words.sealed(),
+            (true, None) => words.transport_pin(),
+            (false, _) => words.prepared(),
+        }
+        .into(),
     }
 }

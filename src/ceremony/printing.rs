@@ -210,11 +210,13 @@ impl Driver<'_> {
         Document::Slip(SlipContent {
             slip,
             label: job.label.clone(),
+            account: self.plan.slip_shows_account.then(|| job.account.to_string()),
             ceremony: self.id.clone(),
             date: self.started.date().to_string(),
             custodian: custodian.unwrap_or_default(),
             paper: self.paper(),
             part,
+            text_language: self.plan.language,
         })
     }
 
@@ -235,7 +237,7 @@ impl Driver<'_> {
             fingerprint: KeyFingerprint::of(identity.public_key.as_slice()),
         };
         let start = self.next_label.min(self.stock.count()).max(1);
-        let sheet = LabelSheet::new(self.stock, start, vec![content]);
+        let sheet = LabelSheet::new(self.stock, start, vec![content]).written_in(self.plan.language);
         let next = sheet.next_start().unwrap_or(1);
         let printed = self.print(&Document::Labels(sheet));
         // A label that may be on the sheet uses up its place.

@@ -1,5 +1,6 @@
 //! `glasskey station`: the ceremony outside the image, for rehearsals only.
 
+pub mod form;
 mod print_test;
 
 use std::path::PathBuf;
@@ -57,6 +58,12 @@ pub enum Command {
   See the pages without a printer:
     glasskey station print-test --pdf test.pdf --paper letter")]
     PrintTest(print_test::Arguments),
+    /// Writes the form on which a PIN is marked by hand where no printer is at hand (docs/officer.md); nothing on it is secret.
+    ///
+    /// Exit codes: 0 written, 2 wrong use, 4 the file cannot be written or is there already.
+    #[command(after_long_help = "Example:
+  glasskey station form --paper letter --language en --out form.pdf")]
+    Form(form::Form),
     /// Holds the session of the image, as the child of process 1 (not for people).
     #[command(hide = true)]
     Session {
@@ -74,6 +81,7 @@ impl Command {
             Self::Rehearse { stick, full_screen } => (stick, full_screen, false),
             Self::Seal { stick, full_screen } => (stick, full_screen, true),
             Self::PrintTest(arguments) => return arguments.run(),
+            Self::Form(form) => return form.run(),
             Self::Session { again, problems } => return session(&problems, again),
         };
         let mut stick = Stick::directory(folder);

@@ -3,6 +3,7 @@
 use super::LayoutError;
 use super::face::Face;
 use super::page::{MILLIMETRES_PER_POINT, Millimetres, Points};
+use crate::script::is_printable;
 
 /// A font of this program; both files are unchanged releases of DejaVu 2.37 (`fonts/LICENSE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +80,7 @@ impl Style {
     /// Refuses text that would not come out as it is written.
     pub fn check(self, field: &str, text: &str) -> Result<(), LayoutError> {
         let face = self.font.face();
-        let missing = |c: &char| !is_left_to_right(*c) || face.glyph(*c).is_none();
+        let missing = |c: &char| !is_printable(*c) || face.glyph(*c).is_none();
         match text.chars().find(missing) {
             None => Ok(()),
             Some(character) => Err(LayoutError::Uncovered {
@@ -93,7 +94,7 @@ impl Style {
     #[must_use]
     pub fn legible(self, text: &str) -> String {
         let face = self.font.face();
-        let shown = |c: char| is_left_to_right(c) && face.glyph(c).is_some();
+        let shown = |c: char| is_printable(c) && face.glyph(c).is_some();
         text.chars().map(|c| if shown(c) { c } else { '?' }).collect()
     }
 
@@ -151,20 +152,6 @@ impl Style {
     }
 }
 
-/// Whether a character comes out right by setting glyph after glyph.
-///
-/// Both fonts hold more, but combining marks, Arabic or Indic scripts need shaping, which is not done here:
-/// their glyphs would stand in the wrong order or place.
-fn is_left_to_right(character: char) -> bool {
-    matches!(character,
-        ' '..='~'
-        | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{24f}'
-        | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{52f}'
-        | '\u{1e00}'..='\u{1fff}'
-        | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}'
-        | '\u{20a0}'..='\u{20bf}' | '\u{2100}'..='\u{218f}' | '\u{2190}'..='\u{22ff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +188,14 @@ mod tests {
             .map(|g| face.advance(g))
             .collect();
         assert!(widths.len() > 30 && widths.iter().all(|w| *w == widths[0]));
+    }
+
+    #[test]
+    fn text_has_a_glyph_for_every_printable_character() {
+        let face = Font::Sans.face();
+        let printable = ('\0'..=char::MAX).filter(|c| is_printable(*c));
+        let missing: Vec<char> = printable.filter(|c| face.glyph(*c).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

@@ -10,7 +10,9 @@ use super::font::Style;
 use super::page::{Align, Area, Millimetres, Page, at};
 use super::qr::{QUIET_ZONE, Robustness, Symbol};
 use super::stock::Stock;
+use super::texts::{self, LabelTexts};
 use crate::id::{CeremonyId, IdError, KeyFingerprint, LabelId};
+use crate::language::Language;
 
 /// Modules that phones read at all, up to those that they read with ease.
 const MODULE: [Millimetres; 2] = [0.335, 0.47];
@@ -111,6 +113,9 @@ pub struct LabelSheet {
     pub outlines: bool,
     /// What to print.
     pub labels: Vec<LabelContent>,
+    /// What it is written in.
+    #[serde(default)]
+    pub text_language: Language,
 }
 
 fn office_printer() -> u16 {
@@ -142,6 +147,16 @@ impl LabelSheet {
             dots_per_inch: office_printer(),
             outlines: false,
             labels,
+            text_language: Language::default(),
+        }
+    }
+
+    /// The same labels in a language.
+    #[must_use]
+    pub fn written_in(self, text_language: Language) -> Self {
+        Self {
+            text_language,
+            ..self
         }
     }
 
@@ -155,6 +170,7 @@ impl LabelSheet {
                 position: self.start,
             });
         }
+        let texts = &texts::of(self.text_language).label;
         let mut pages = Vec::new();
         if self.outlines {
             let mut page = Page::new(self.stock.geometry().format);
@@ -172,7 +188,7 @@ impl LabelSheet {
                 position %= count;
             }
             if let Some(page) = pages.last_mut() {
-                content.draw(page, self.area(position), unreached, dot)?;
+                content.draw(page, self.area(position), texts, unreached, dot)?;
             }
             position += 1;
         }
@@ -250,6 +266,7 @@ impl LabelContent {
         &self,
         page: &mut Page,
         area: Area,
+        texts: &LabelTexts,
         unreached: [Millimetres; 2],
         dot: Millimetres,
     ) -> Result<(), LayoutError> {
@@ -269,29 +286,35 @@ impl LabelContent {
         // The four lines below are 0.97 mm high for every point of the large one, descenders on both sides counted.
         let largest = ((area.height - 2.0 * blank_y) / 0.97).min(26.0);
         let large = Style::mono(largest).fitted("label id", self.label.as_str(), width, 8.0)?;
-        let caption = Style::sans((large.size * 0.47).clamp(4.8, 9.0)).fitted(
-            "caption",
-            "Emergency key",
-            width,
-            4.0,
-        )?;
+        let caption =
+            Style::sans((large.size * 0.47).clamp(4.8, 9.0)).fitted("caption", &texts.title, width, 4.0)?;
         let line = caption.size * 0.44;
         let middle = area.y + area.height / 2.0;
         let mut write = |y, style, field, text: &str| page.write(at(x, y), Align::Left, style, field, text);
         if matches!(payload, LabelPayload::Short { .. }) {
             write(middle + 0.4, large, "label id", self.label.as_str())?;
-            return write(middle + 0.4 + line, caption, "caption", "Emergency key");
+            return write(middle + 0.4 + line, caption, "caption", &texts.title);
         }
         let small = Style::mono(caption.size).fitted("ceremony id", "Cer. 00000000", width, 4.5)?;
         let height = caption.size * 0.26 + large.size * 0.32 + line * 2.15;
         let mut y = middle - height / 2.0 + caption.size * 0.26;
-        write(y, caption, "caption", "Emergency key")?;
+        write(y, caption, "caption", &texts.title)?;
         y += large.size * 0.32;
         write(y, large, "label id", self.label.as_str())?;
         y += line * 1.15;
-        write(y, small, "ceremony id", &format!("Cer. {}", self.ceremony))?;
+        write(
+            y,
+            small,
+            "ceremony id",
+            &format!("{:<4} {}", texts.ceremony, self.ceremony),
+        )?;
         y += line;
-        write(y, small, "key fingerprint", &format!("Key  {}", self.fingerprint))
+        write(
+            y,
+            small,
+            "key fingerprint",
+            &format!("{:<4} {}", texts.fingerprint, self.fingerprint),
+        )
     }
 }
 

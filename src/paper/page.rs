@@ -275,6 +275,34 @@ impl Page {
         }
     }
 
+    /// Puts text into a room of a width and a height, smaller where it has to be; the style comes with its leading and its
+    /// smallest size. Returns the baseline after the last line.
+    pub fn paragraph_within(
+        &mut self,
+        at: Position,
+        (width, height): (Millimetres, Millimetres),
+        (style, leading, smallest): (Style, Millimetres, Points),
+        field: &str,
+        text: &str,
+    ) -> Result<Millimetres, LayoutError> {
+        const STEP: Points = 0.25;
+        let mut style = style;
+        let per_point = leading / style.size;
+        loop {
+            let leading = per_point * style.size;
+            let lines = u16::try_from(style.wrapped(text, width).len()).unwrap_or(u16::MAX);
+            if f32::from(lines) * leading <= height + 0.01 {
+                return self.paragraph(at, (width, leading), style, field, text);
+            }
+            style.size -= STEP;
+            if style.size < smallest {
+                return Err(LayoutError::TooLong {
+                    field: field.to_owned(),
+                });
+            }
+        }
+    }
+
     /// Draws a line.
     pub fn line(&mut self, from: Position, to: Position, thickness: Millimetres) {
         self.items.push(Item::Line {

@@ -1,22 +1,28 @@
 //! The ceremony record: what officer and witness sign, and what an auditor compares with the files.
 
 mod course;
-mod flow;
-mod keys;
+pub(super) mod flow;
+pub(super) mod keys;
 mod people;
 mod seals;
 mod signatures;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 use serde::{Deserialize, Serialize};
+
+pub use wording::Wording;
 
 use self::flow::{BODY, CAPTION, Flow, MARGIN};
 use super::LayoutError;
 use super::font::Style;
+use super::inventory;
 use super::page::{Align, Page, PaperSize, at};
+use super::texts::{self, filled};
 use crate::id::{BagNumber, CeremonyId, KeyFingerprint, LabelId, SlipNumber};
+use crate::language::Language;
 use crate::manifest::schema::PinCustody;
 use crate::manifest::{HeadDigest, RecordCode, StationFingerprint};
 
@@ -73,6 +79,9 @@ pub struct RecordContent {
     pub station: StationFingerprint,
     /// Fingerprints of the station keys before a pause or a power cut, in order.
     pub earlier_stations: Vec<StationFingerprint>,
+    /// What it is written in.
+    #[serde(default)]
+    pub text_language: Language,
 }
 
 /// Which part of a ceremony a record is about.
@@ -154,6 +163,9 @@ pub struct KeyLine {
     pub key_bag: Option<BagNumber>,
     /// Who keeps it.
     pub custodian: String,
+    /// Where it lies; empty where the plan does not say.
+    #[serde(default)]
+    pub safe: String,
     /// Of its identity credential.
     pub fingerprint: Option<KeyFingerprint>,
     /// Prepared, or rejected and why.
@@ -171,7 +183,7 @@ impl RecordContent {
         }
     }
 
-    /// Lays the record out on as many pages as it needs.
+    /// Lays the record out on as many pages as it needs, and the inventory of its keys after it.
     pub fn pages(&self) -> Result<Vec<Page>, LayoutError> {
         let mut flow = Flow::new(self);
         flow.policy()?;
@@ -187,17 +199,19 @@ impl RecordContent {
         for (index, page) in pages.iter_mut().enumerate() {
             self.frame(page, index + 1, total)?;
         }
+        pages.extend(inventory::pages(self)?);
         Ok(pages)
     }
 
     /// The head and foot that every page has.
     fn frame(&self, page: &mut Page, number: usize, total: usize) -> Result<(), LayoutError> {
         let (right, bottom) = (page.paper.width() - MARGIN, page.paper.height());
+        let texts = &texts::of(self.text_language).record;
         let title = match self.pass {
-            Pass::Preparing => "Ceremony record",
-            Pass::Sealing => "Ceremony record, second pass",
+            Pass::Preparing => &texts.title,
+            Pass::Sealing => &texts.title_sealing,
         };
-        page.write(at(MARGIN, 16.5), Align::Left, Style::sans(19.0), "title", title)?;
+        page.write_within(at(MARGIN, 16.5), (115.0, 14.0), Style::sans(19.0), "title", title)?;
         let id = Style::mono(19.0);
         page.write(
             at(right, 16.5),
@@ -207,9 +221,15 @@ impl RecordContent {
             self.ceremony.as_str(),
         )?;
         let before = right - id.width(self.ceremony.as_str()) - 2.5;
-        page.write(at(before, 16.5), Align::Right, CAPTION, "caption", "Ceremony")?;
+        page.write(
+            at(before, 16.5),
+            Align::Right,
+            CAPTION,
+            "caption",
+            &texts.ceremony,
+        )?;
         page.line(at(MARGIN, 19.3), at(right, 19.3), 0.5);
-        let times = format!("Began {} UTC, ended {} UTC", self.began, self.ended);
+        let times = filled(&texts.times, &[("began", &self.began), ("ended", &self.ended)]);
         page.write(
             at(MARGIN, 23.8),
             Align::Left,
@@ -219,17 +239,26 @@ impl RecordContent {
         )?;
         let warning = match (self.rehearsal, self.aborted) {
             (false, false) => None,
-            (true, false) => Some("REHEARSAL: not valid for any key in use"),
-            (false, true) => Some("BROKEN OFF: see the exceptions"),
-            (true, true) => Some("REHEARSAL, BROKEN OFF"),
+            (true, false) => Some(&texts.rehearsal),
+            (false, true) => Some(&texts.aborted),
+            (true, true) => Some(&texts.rehearsal_aborted),
         };
         if let Some(text) = warning {
             page.write(at(right, 23.8), Align::Right, Style::sans(9.5), "caption", text)?;
         }
-        let foot = format!("Ceremony {}, page {number} of {total}", self.ceremony);
+        let values = [
+            ("ceremony", self.ceremony.to_string()),
+            ("page", number.to_string()),
+            ("pages", total.to_string()),
+        ];
+        let foot = filled(&texts.foot, &values.each_ref().map(|(n, v)| (*n, v.as_str())));
         page.write(at(right, bottom - 8.5), Align::Right, CAPTION, "caption", &foot)?;
-        let note =
-            "Emergency-access security keys, prepared offline with Glasskey. No PIN stands on this record.";
-        page.write(at(MARGIN, bottom - 8.5), Align::Left, CAPTION, "caption", note)
+        page.write(
+            at(MARGIN, bottom - 8.5),
+            Align::Left,
+            CAPTION,
+            "caption",
+            &texts.note,
+        )
     }
 }

@@ -10,6 +10,7 @@ use super::fields::{At, Fields, Lines, Problems};
 use super::stock::LabelStock;
 use super::{Alphabet, Checked, KeyPolicy, Paper, PinPolicy, Plan, PlanError, advice, name};
 use crate::id::Aaguid;
+use crate::language::Language;
 use crate::manifest::schema::PinCustody;
 
 /// Where the parts of a plan stand in its file, in bytes.
@@ -80,6 +81,9 @@ impl Checker {
         let (pin, split_slips) = self.pin(&mut fields);
         let required_models = self.models(&mut fields);
         let key_policy = self.key_policy(&mut fields, pin);
+        let slip_shows_account = self.flag(&mut fields, "slip_shows_account", true);
+        let languages = Language::ALL.map(|language| (language.code(), language));
+        let language = self.word(&mut fields, "language", &languages, Language::default());
         let papers = [Paper::A4, Paper::Letter].map(|paper| (paper.name(), paper));
         let paper = self.word(&mut fields, "paper", &papers, Paper::A4);
         let (stock, first_label) = self.labels(&mut fields);
@@ -98,6 +102,8 @@ impl Checker {
             split_slips,
             required_models,
             key_policy,
+            slip_shows_account,
+            language,
             paper,
             label_stock: stock.name.to_owned(),
             first_label,

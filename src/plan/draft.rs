@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::stock::LabelStock;
 use super::{Alphabet, Paper, PinPolicy, custody_name};
+use crate::language::Language;
 use crate::manifest::schema::PinCustody;
 
 /// What a new plan shall say. Nothing here is checked: [`Plan::read`](super::Plan::read) checks the text.
@@ -27,6 +28,8 @@ pub struct Draft {
     pub pin: PinPolicy,
     /// Whether slips are printed in two halves.
     pub split_slips: bool,
+    /// What papers are written in.
+    pub language: Language,
     /// Paper in the printer.
     pub paper: Paper,
     /// Label sheet.
@@ -122,7 +125,9 @@ impl Draft {
              pin_length = {}\n\
              pin_alphabet = \"{}\"\n\n\
              # true: each slip in two halves for two custodians. Needs {digits} digits or {alphanumeric} alphanumeric characters.\n\
-             split_slips = {split}\n",
+             split_slips = {split}\n\n\
+             # false: a slip does not name its account beside the PIN; whoever opens it looks the account up by the label.\n\
+             # slip_shows_account = true\n",
             custody_name(self.pin_custody),
             pin.length,
             pin.alphabet.name(),
@@ -132,7 +137,9 @@ impl Draft {
     fn write_paper(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "# \"A4\" or \"Letter\".\n\
+            "# Language of slips, labels, record and inventory: {}.\n\
+             language = \"{}\"\n\n\
+             # \"A4\" or \"Letter\".\n\
              paper = \"{}\"\n\n\
              # Label sheet or roll: {}.\n\
              label_stock = {}\n\
@@ -156,6 +163,8 @@ impl Draft {
              long_touch_for_reset = false\n\
              # Leave this false: with true, the PIN on the slip works for nothing but choosing another.\n\
              force_pin_change = false\n",
+            Language::codes(),
+            self.language.code(),
             self.paper.name(),
             LabelStock::names(),
             quoted(&self.label_stock),
@@ -206,6 +215,7 @@ mod tests {
     use super::*;
     use crate::plan::{Plan, PlannedKey};
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization as _;
 
     const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
@@ -223,6 +233,7 @@ mod tests {
                 alphabet: Alphabet::Digits,
             },
             split_slips: true,
+            language: Language::ALL[1],
             paper: Paper::Letter,
             label_stock: "5160".into(),
             accounts: vec![(
@@ -249,6 +260,7 @@ mod tests {
             (draft.title, draft.pin_custody, draft.pin, true)
         );
         assert_eq!((plan.paper, plan.label_stock), (draft.paper, draft.label_stock));
+        assert_eq!((plan.language, plan.slip_shows_account), (draft.language, true));
         let key = &draft.accounts[0].1[0];
         let expected = PlannedKey {
             account: draft.accounts[0].0.parse().unwrap(),
@@ -268,11 +280,13 @@ mod tests {
         let taken_in = text
             .replace("# tenant_id", "tenant_id")
             .replace("# required_models", "required_models")
+            .replace("# slip_shows_account = true", "slip_shows_account = false")
             .replace("# min_pin_length", "min_pin_length")
             .replace("# custodian = \"...\"", "custodian = \"A\"");
         assert_eq!(text.matches("\n# custodian = ").count(), 1);
         let plan = Plan::parse(&taken_in).unwrap();
         assert!(plan.tenant_id.is_some() && plan.required_models.len() == 1);
+        assert!(!plan.slip_shows_account);
         assert_eq!(plan.key_policy.min_pin_length, Some(12));
         assert_eq!(plan.keys[1].custodian.as_deref(), Some("A"));
     }
@@ -288,11 +302,11 @@ mod tests {
             draft.accounts[1].1.push(DraftKey::default());
             match Plan::parse(&draft.to_toml()) {
                 Ok(plan) => {
-                    prop_assert_eq!(plan.title, title.trim());
+                    prop_assert_eq!(plan.title, title.trim().nfc().collect::<String>());
                     prop_assert_eq!(plan.keys[0].custodian.as_deref(), Some(name.trim()));
                 }
                 Err(errors) => for problem in errors.as_slice() {
-                    let of_a_value = ["must have 1 to 60", "user principal name", "before @", "domain"];
+                    let of_a_value = ["must have 1 to 60", "cannot be printed", "user principal name", "before @", "domain"];
                     prop_assert!(of_a_value.iter().any(|part| problem.reason.contains(part)), "{}", problem);
                 }
             }

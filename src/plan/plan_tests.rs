@@ -496,3 +496,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn papers_have_a_language_and_slips_name_their_account_unless_the_plan_says_no() {
+    let plan = Plan::parse(GOOD).unwrap();
+    assert_eq!((plan.language.code(), plan.slip_shows_account), ("en", true));
+    let german = format!("language = \"de\"\nslip_shows_account = false\n{GOOD}");
+    let plan = Plan::parse(&german).unwrap();
+    assert_eq!((plan.language.code(), plan.slip_shows_account), ("de", false));
+    let french = Plan::parse(&format!("language = \"fr\"\n{GOOD}")).unwrap_err();
+    assert_eq!(
+        french.to_string(),
+        "line 1 of the plan: language must be \"en\" or \"de\", this is \"fr\""
+    );
+}
+
+#[test]
+fn names_that_cannot_be_printed_are_refused_with_their_line_and_others_are_composed() {
+    let places = [
+        ("Rehearsal of the break-glass ceremony", "the title", 2),
+        ("Ada Lovelace", "a person's name", 7),
+        ("Grace Hopper", "a person's name", 11),
+        ("Alan Turing", "a custodian's name", 16),
+    ];
+    for (name, what, line) in places {
+        for (other, first) in [
+            ("محمد", "'م' (U+0645)"),
+            ("山田太郎", "'山' (U+5C71)"),
+            ("김민준", "'김' (U+AE40)"),
+        ] {
+            let refused = Plan::parse(&GOOD.replace(name, other)).unwrap_err().to_string();
+            let expected = format!("line {line} of the plan: {what} has the character {first}, which cannot");
+            assert!(refused.starts_with(&expected), "{refused}");
+        }
+        for other in ["Οδυσσέας", "Иван Петров", "Nguyễn Thị Nhung"] {
+            assert!(Plan::parse(&GOOD.replace(name, other)).is_ok(), "{other}");
+        }
+    }
+    // A letter and its marks become the one character that the font has.
+    let plan = Plan::parse(&GOOD.replace("Alan Turing", "Nguye\u{302}\u{303}n")).unwrap();
+    assert_eq!(plan.keys[0].custodian.as_deref(), Some("Nguy\u{1ec5}n"));
+}

@@ -219,11 +219,13 @@ mod tests {
         Document::Slip(SlipContent {
             slip: SlipNumber::new(1).unwrap(),
             label: LabelId::draw(&mut |bytes| bytes.fill(1)),
+            account: None,
             ceremony: CeremonyId::draw(&mut |bytes| bytes.fill(2)),
             date: "2026-11-22".into(),
             custodian: "Custodian".into(),
             paper: PaperSize::A4,
             part: SlipPart::Whole,
+            text_language: crate::language::Language::default(),
         })
     }
 
@@ -286,7 +288,7 @@ mod tests {
 
     #[test]
     fn pins_of_every_length_have_their_pictures() {
-        for length in [4, 16, 17, 20, 40, 60] {
+        for length in [4, 16, 17, 20, 40, 60, 63] {
             let pin = Secret::new(vec![b'7'; length]);
             assert!(render(&request(slip(), Language::Pwg), pin).is_ok(), "{length}");
         }

@@ -8,7 +8,8 @@ use glasskey::paper::stock::{Roll, Stock};
 use glasskey::printer::raster::{Picture, Resolution};
 use glasskey::printer::{Language, labels};
 
-use super::{label, rendered, saved, stock, tool};
+use crate::fixtures::{label, stock};
+use crate::tools::{rendered, saved, tool};
 
 /// What must stay blank at each edge of a label, in millimetres.
 const EDGE: f32 = 1.0;

@@ -15,7 +15,9 @@ use glasskey::printer::{self, Language, PrintError, Printer};
 use glasskey::secret::Pin;
 use glasskey::worker::Launcher;
 
-use super::{label, pdf, pin, rendered, saved, seeded, slip, stock, tool};
+use crate::fixtures::{label, pin, seeded, slip, stock};
+use crate::process::printer_at;
+use crate::tools::{pdf, rendered, saved, tool};
 
 const RASTER: [Language; 3] = [Language::Pcl5, Language::PostScript, Language::Pwg];
 
@@ -81,7 +83,7 @@ fn all_languages_print_the_same_dots_and_the_pdf_agrees() {
 }
 
 /// Width, height and rows of a PBM file without comments.
-fn pbm(file: &[u8]) -> (usize, usize, Vec<u8>) {
+pub(crate) fn pbm(file: &[u8]) -> (usize, usize, Vec<u8>) {
     let mut lines = file.splitn(3, |byte| *byte == b'\n');
     assert_eq!(lines.next(), Some(&b"P4"[..]));
     let size = String::from_utf8_lossy(lines.next().expect("a size")).into_owned();
@@ -134,7 +136,7 @@ fn figures_of_a_slip() {
         let printer = Printer {
             commands: vec!["PJL".into()],
             language: Some(language),
-            ..super::printer_at(Path::new("/dev/null"))
+            ..printer_at(Path::new("/dev/null"))
         };
         let mut times = Vec::new();
         let mut peak = 0;

@@ -50,6 +50,8 @@ fn plan(plan: &Plan) -> Value {
         "pin_length": plan.pin.length,
         "pin_alphabet": plan.pin.alphabet.name(),
         "split_slips": plan.split_slips,
+        "slip_shows_account": plan.slip_shows_account,
+        "language": plan.language,
         "required_models": plan.required_models,
         "key_policy": {
             "min_pin_length": policy.min_pin_length,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::{REFUSED, UNUSABLE, counted, fail, print, problems, tell_warnings, warnings};
+use crate::language::Language;
 use crate::manifest::schema::PinCustody;
 use crate::plan::stock::LabelStock;
 use crate::plan::{Alphabet, Draft, DraftKey, Paper, PinPolicy, Plan};
@@ -112,6 +113,9 @@ pub struct New {
     /// Prints each slip in two halves for two custodians.
     #[arg(long)]
     split_slips: bool,
+    /// Language of slips, labels, record and inventory: en or de.
+    #[arg(long, value_name = "CODE", default_value = "en")]
+    language: Language,
     /// Paper in the printer.
     #[arg(long, value_enum, default_value = "A4")]
     paper: PaperArgument,
@@ -209,6 +213,7 @@ impl New {
                 alphabet,
             },
             split_slips: self.split_slips,
+            language: self.language,
             paper,
             label_stock: self.label_stock.unwrap_or_else(|| stock.name.to_owned()),
             accounts,

@@ -69,11 +69,17 @@ fn facts(plan: &Plan) -> Vec<(&'static str, String)> {
     };
     facts.push(("Models", models));
     let bags = if plan.bags { "numbered bags" } else { "no bags" };
+    let account = if plan.slip_shows_account {
+        "slips name the account"
+    } else {
+        "slips do not name the account"
+    };
     facts.push((
         "Paper",
         format!(
-            "{}; label sheet {}, first free label {}; {bags}",
+            "{}, language {}; {account}; label sheet {}, first free label {}; {bags}",
             plan.paper.name(),
+            plan.language.code(),
             plan.label_stock,
             plan.first_label
         ),

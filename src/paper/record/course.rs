@@ -3,23 +3,30 @@
 use super::flow::Flow;
 use crate::manifest::schema::PinCustody;
 use crate::paper::LayoutError;
+use crate::paper::texts::filled;
 
 impl Flow<'_> {
     /// Title, custody and PIN policy.
     pub(super) fn policy(&mut self) -> Result<(), LayoutError> {
-        let content = self.content;
-        self.heading("Ceremony")?;
+        let (content, texts) = (self.content, self.texts);
+        self.heading(&texts.ceremony)?;
         let custody = match content.custody {
-            PinCustody::Manifest => "each PIN is on its slip and, encrypted, in the manifest",
-            PinCustody::Slip => "each PIN is on its slip alone",
-            PinCustody::Rotate => {
-                "the manifest holds transport PINs; a second pass replaces them and prints the slips"
-            }
+            PinCustody::Manifest => &texts.custody_manifest,
+            PinCustody::Slip => &texts.custody_slip,
+            PinCustody::Rotate => &texts.custody_rotate,
         };
         self.flowing("title", 0.0, &content.title)?;
-        self.flowing("PIN custody", 0.0, &format!("PIN custody: {custody}."))?;
+        self.flowing(
+            "PIN custody",
+            0.0,
+            &filled(&texts.custody, &[("custody", custody)]),
+        )?;
         if !content.pin_policy.is_empty() {
-            self.flowing("PIN policy", 0.0, &format!("PINs: {}", content.pin_policy))?;
+            self.flowing(
+                "PIN policy",
+                0.0,
+                &filled(&texts.pins, &[("policy", &content.pin_policy)]),
+            )?;
         }
         self.y += 1.5;
         Ok(())
@@ -32,18 +39,16 @@ impl Flow<'_> {
             return Ok(());
         }
         self.need(14.0);
-        self.heading("Pauses and restarts")?;
+        let texts = self.texts;
+        self.heading(&texts.stops)?;
         for stop in stops {
-            let kind = if stop.cut {
-                "Power cut or crash after"
-            } else {
-                "Paused at"
-            };
             let resumed = match &stop.resumed {
-                Some(at) => format!("taken up again at {at} UTC"),
-                None => "not taken up again".into(),
+                Some(at) => filled(&texts.resumed_at, &[("resumed", at)]),
+                None => texts.not_resumed.clone(),
             };
-            let text = format!("{kind} {} UTC, {resumed}. {}", stop.stopped, stop.found);
+            let kind = if stop.cut { &texts.cut_at } else { &texts.paused_at };
+            let when = filled(kind, &[("stopped", &stop.stopped), ("resumed", &resumed)]);
+            let text = format!("{when} {}", stop.found);
             self.flowing("interruptions", 0.0, &text)?;
         }
         self.y += 1.5;

@@ -4,13 +4,14 @@ use super::RecordContent;
 use crate::paper::LayoutError;
 use crate::paper::font::Style;
 use crate::paper::page::{Align, Millimetres, Page, at};
+use crate::paper::texts::{self, RecordTexts};
 
-pub(super) const MARGIN: Millimetres = 15.0;
+pub(in crate::paper) const MARGIN: Millimetres = 15.0;
 const TOP: Millimetres = 30.0;
 const BOTTOM: Millimetres = 14.0;
 const HEADING: Style = Style::sans(10.5);
-pub(super) const BODY: Style = Style::sans(8.5);
-pub(super) const CAPTION: Style = Style::sans(6.8);
+pub(in crate::paper) const BODY: Style = Style::sans(8.5);
+pub(in crate::paper) const CAPTION: Style = Style::sans(6.8);
 pub(super) const LEADING: Millimetres = 4.1;
 /// Below this nothing on the record is legible.
 pub(super) const SMALLEST: f32 = 5.0;
@@ -18,6 +19,7 @@ pub(super) const SMALLEST: f32 = 5.0;
 /// Where the next thing goes; opens a page when one is full.
 pub(super) struct Flow<'a> {
     pub(super) content: &'a RecordContent,
+    pub(super) texts: &'static RecordTexts,
     pages: Vec<Page>,
     pub(super) page: Page,
     pub(super) y: Millimetres,
@@ -28,6 +30,7 @@ impl<'a> Flow<'a> {
     pub(super) fn new(content: &'a RecordContent) -> Self {
         Self {
             content,
+            texts: &texts::of(content.text_language).record,
             pages: Vec::new(),
             page: Page::new(content.paper),
             y: TOP,

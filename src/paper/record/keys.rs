@@ -5,6 +5,7 @@ use super::flow::{BODY, CAPTION, Flow, MARGIN};
 use crate::paper::LayoutError;
 use crate::paper::font::Style;
 use crate::paper::page::{Align, Millimetres, at};
+use crate::paper::texts::RecordTexts;
 
 /// Keys on one page.
 const KEYS_PER_PAGE: usize = 10;
@@ -20,7 +21,12 @@ impl Flow<'_> {
                 self.need(f32::MAX);
             }
             self.need(16.0 + KEY_ROW);
-            self.heading(if index == 0 { "Keys" } else { "Keys, continued" })?;
+            let texts = self.texts;
+            self.heading(if index == 0 {
+                &texts.keys
+            } else {
+                &texts.keys_continued
+            })?;
             self.key_captions()?;
             for key in page {
                 self.key(key)?;
@@ -45,28 +51,21 @@ impl Flow<'_> {
 
     fn key_captions(&mut self) -> Result<(), LayoutError> {
         let captions = [
-            "Label, fingerprint",
-            "Account, model and AAGUID",
-            "Bags of slip and key",
-            "Custodian, outcome",
+            &self.texts.column_label,
+            &self.texts.column_account,
+            &self.texts.column_bags,
+            &self.texts.column_custodian,
         ];
-        for ((x, _), caption) in self.columns().into_iter().zip(captions) {
+        for ((x, width), caption) in self.columns().into_iter().zip(captions) {
+            let place = at(x, self.y + 2.4);
             self.page
-                .write(at(x, self.y + 2.4), Align::Left, CAPTION, "caption", caption)?;
+                .write_within(place, (width, 5.0), CAPTION, "caption", caption)?;
         }
         self.y += 3.6;
         Ok(())
     }
 
     fn key(&mut self, key: &KeyLine) -> Result<(), LayoutError> {
-        const NONE: &str = "\u{2013}";
-        let text = |id: Option<String>| id.unwrap_or_else(|| NONE.to_owned());
-        let slip = format!(
-            "{:<6}  {}",
-            text(key.slip.map(|s| s.to_string())),
-            text(key.slip_bag.as_ref().map(ToString::to_string))
-        );
-        let key_bag = format!("Key     {}", text(key.key_bag.as_ref().map(ToString::to_string)));
         let aaguid: String = key.aaguid.chars().take(8).collect();
         let model = if key.aaguid.is_empty() {
             BODY.legible(&key.model)
@@ -74,23 +73,11 @@ impl Flow<'_> {
             BODY.legible(&format!("{} ({aaguid})", key.model))
         };
         let (ids, name) = (Style::mono(8.0), Style::sans(9.0));
-        let mut bags = vec![(ids, "bag number of the slip", slip)];
-        if let Some(bag) = &key.second_slip_bag {
-            bags.push((ids, "bag number of the slip", format!("Half 2  {bag}")));
-        }
-        bags.push((ids, "bag number of the key", key_bag));
+        let bags = bags(key, self.texts, ids);
         let cells = [
             vec![
-                (
-                    Style::mono(10.5),
-                    "label id",
-                    text(key.label.as_ref().map(ToString::to_string)),
-                ),
-                (
-                    ids,
-                    "key fingerprint",
-                    text(key.fingerprint.as_ref().map(ToString::to_string)),
-                ),
+                (Style::mono(10.5), "label id", id(key.label.as_ref())),
+                (ids, "key fingerprint", id(key.fingerprint.as_ref())),
             ],
             vec![(name, "account", key.account.clone()), (BODY, "model", model)],
             bags,
@@ -124,8 +111,35 @@ impl Flow<'_> {
     }
 }
 
+/// An id, or a dash where there is none.
+pub(in crate::paper) fn id<T: ToString>(id: Option<&T>) -> String {
+    id.map_or_else(|| "\u{2013}".to_owned(), ToString::to_string)
+}
+
+/// A text of a cell: style, name in errors, text.
+pub(in crate::paper) type CellText = (Style, &'static str, String);
+
+/// The slip's number and the bags.
+pub(in crate::paper) fn bags(key: &KeyLine, texts: &RecordTexts, style: Style) -> Vec<CellText> {
+    let line = |field, name: &str, bag: String| (style, field, format!("{name:<6}  {bag}"));
+    let mut bags = vec![line(
+        "bag number of the slip",
+        &id(key.slip.as_ref()),
+        id(key.slip_bag.as_ref()),
+    )];
+    if let Some(bag) = &key.second_slip_bag {
+        bags.push(line("bag number of the slip", &texts.second_bag, bag.to_string()));
+    }
+    bags.push(line(
+        "bag number of the key",
+        &texts.key_bag,
+        id(key.key_bag.as_ref()),
+    ));
+    bags
+}
+
 /// A cell's text: smaller where that is enough, else on several lines.
-fn lines(
+pub(in crate::paper) fn lines(
     style: Style,
     field: &str,
     text: &str,

@@ -5,11 +5,12 @@ use super::flow::{CAPTION, Flow, LEADING, MARGIN, SMALLEST};
 use crate::paper::LayoutError;
 use crate::paper::font::Style;
 use crate::paper::page::at;
+use crate::paper::texts::filled;
 
 impl Flow<'_> {
     pub(super) fn people(&mut self) -> Result<(), LayoutError> {
         self.need(14.0);
-        self.heading("People")?;
+        self.heading(&self.texts.people)?;
         for pair in self.content.people.chunks(2) {
             self.need(LEADING);
             for (person, x) in pair.iter().zip([MARGIN, MARGIN + 92.0]) {
@@ -36,7 +37,12 @@ impl Flow<'_> {
                 witness,
                 from,
             } = sitting;
-            let text = format!("At the station from {from} UTC: {officer} as officer, {witness} as witness.");
+            let values = [
+                ("from", from.as_str()),
+                ("officer", officer),
+                ("witness", witness),
+            ];
+            let text = filled(&self.texts.sitting, &values);
             self.flowing("who sat at the station", 0.0, &text)?;
         }
         self.y += 1.5;

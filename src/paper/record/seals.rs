@@ -5,6 +5,7 @@ use crate::paper::LayoutError;
 use crate::paper::font::Style;
 use crate::paper::page::{Align, Millimetres, at};
 use crate::paper::qr::{Robustness, Symbol};
+use crate::paper::texts::filled;
 
 /// Version 7 holds 178 characters in level M (ISO/IEC 18004, table 7); the code has 156.
 const VERSION: u8 = 7;
@@ -16,7 +17,7 @@ const COLUMNS: usize = 8;
 
 impl Flow<'_> {
     pub(super) fn fingerprints(&mut self) -> Result<(), LayoutError> {
-        let content = self.content;
+        let (content, texts) = (self.content, self.texts);
         let symbol =
             Symbol::encode(&content.code().to_string(), VERSION, Robustness::Paper).ok_or_else(|| {
                 LayoutError::Code {
@@ -26,7 +27,7 @@ impl Flow<'_> {
         // Whoever signs sees on the same page what the signature is for.
         let earlier = f32::from(u8::try_from(content.earlier_stations.len()).unwrap_or(u8::MAX));
         self.need(80.0 + LEADING * earlier + self.signatures_height());
-        self.heading("Station key and transcript")?;
+        self.heading(&texts.fingerprints)?;
         let side = f32::from(symbol.side_with_quiet_zone()) * MODULE;
         let (top, right) = (self.y, self.right());
         // The quiet zone may reach over the margin.
@@ -36,17 +37,9 @@ impl Flow<'_> {
         let mut y = top + 2.5;
         let station = content.station.to_string();
         let head = content.transcript_head.to_string();
-        let line = format!(
-            "Transcript head (SHA-256): the digest of line {} of the transcript",
-            content.transcript_lines
-        );
-        let blocks = [
-            (
-                "Station key's fingerprint (SHA-256): the witness reads it aloud from the screen",
-                &station,
-            ),
-            (line.as_str(), &head),
-        ];
+        let line = content.transcript_lines.to_string();
+        let line = filled(&texts.head, &[("line", &line)]);
+        let blocks = [(texts.station_key.as_str(), &station), (line.as_str(), &head)];
         for (caption, digits) in blocks {
             self.page
                 .write_within(at(MARGIN, y), (width, SMALLEST), CAPTION, "caption", caption)?;
@@ -59,8 +52,8 @@ impl Flow<'_> {
             y += 5.2;
         }
         self.y = (y - 2.0).max(top + side - 9.0);
-        self.words("The station key's fingerprint in words", &content.station.words())?;
-        self.words("The transcript head in words", &content.transcript_head.words())?;
+        self.words(&texts.station_words, &content.station.words())?;
+        self.words(&texts.head_words, &content.transcript_head.words())?;
         self.earlier_stations()?;
         self.y += 1.5;
         Ok(())
@@ -69,7 +62,7 @@ impl Flow<'_> {
     fn earlier_stations(&mut self) -> Result<(), LayoutError> {
         let stations = &self.content.earlier_stations;
         if !stations.is_empty() {
-            let caption = "Station keys of earlier starts";
+            let caption = &self.texts.earlier_stations;
             let y = self.y + 3.0;
             self.page
                 .write(at(MARGIN, y), Align::Left, CAPTION, "caption", caption)?;

@@ -4,10 +4,8 @@ use super::Person;
 use super::flow::{CAPTION, Flow, MARGIN};
 use crate::paper::LayoutError;
 use crate::paper::page::{Area, Millimetres, at};
+use crate::paper::texts::filled;
 
-/// What everybody signs.
-const STATEMENT: &str = "Officer and witness: I was present, and these pages say what happened. Custodian: I received the sealed bags that \
-                         stand beside my name.";
 /// One row of boxes.
 const ROW: Millimetres = 13.0;
 
@@ -21,8 +19,9 @@ impl Flow<'_> {
     pub(super) fn signatures(&mut self) -> Result<(), LayoutError> {
         let signing: Vec<&Person> = self.content.people.iter().collect();
         self.need(16.0 + ROW);
-        self.heading("Signatures")?;
-        self.flowing("signatures", 0.0, STATEMENT)?;
+        let texts = self.texts;
+        self.heading(&texts.signatures)?;
+        self.flowing("signatures", 0.0, &texts.statement)?;
         self.y += 1.0;
         let width = (self.right() - MARGIN - 4.0) / 2.0;
         for pair in signing.chunks(2) {
@@ -35,7 +34,7 @@ impl Flow<'_> {
                     height: 12.0,
                 };
                 self.page.frame(area, 0.25);
-                let caption = format!("{}: {} (date, signature)", person.role, person.name);
+                let caption = filled(&texts.signs, &[("role", &person.role), ("name", &person.name)]);
                 self.page.write_within(
                     at(x + 1.2, self.y + 3.0),
                     (width - 2.4, 4.5),

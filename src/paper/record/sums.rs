@@ -4,35 +4,43 @@ use super::Exception;
 use super::flow::{BODY, Flow, LEADING, MARGIN};
 use crate::paper::LayoutError;
 use crate::paper::page::{Align, Millimetres, at};
+use crate::paper::texts::filled;
 
 /// Room for the number of an exception.
 const INDENT: Millimetres = 7.0;
 
 impl Flow<'_> {
     pub(super) fn reconciliation(&mut self) -> Result<(), LayoutError> {
-        let content = self.content;
+        let (content, texts) = (self.content, self.texts);
         self.need(20.0);
-        self.heading("Reconciliation")?;
+        self.heading(&texts.reconciliation)?;
         let voided = u32::try_from(content.slips_voided.len()).unwrap_or(u32::MAX);
         let slips_agree = content.slips_sealed.checked_add(voided) == Some(content.slips_printed);
         let keys_agree = content.keys_prepared.checked_add(content.keys_rejected) == Some(content.keys_seen);
-        let verdict = |agree| if agree { "agrees" } else { "DOES NOT AGREE" };
-        let mut slips = format!(
-            "Slips: {} printed = {} sealed + {voided} voided: {}.",
-            content.slips_printed,
-            content.slips_sealed,
-            verdict(slips_agree)
+        let verdict = |agree| if agree { &texts.agrees } else { &texts.disagrees };
+        let sum = |text: &str, names: [&str; 3], counts: [u32; 3], agree: bool| {
+            let counts = counts.map(|count| count.to_string());
+            let mut values: Vec<(&str, &str)> =
+                names.into_iter().zip(counts.iter().map(String::as_str)).collect();
+            values.push(("verdict", verdict(agree)));
+            filled(text, &values)
+        };
+        let mut slips = sum(
+            &texts.slips_sum,
+            ["printed", "sealed", "voided"],
+            [content.slips_printed, content.slips_sealed, voided],
+            slips_agree,
         );
         if voided > 0 {
             let numbers: Vec<String> = content.slips_voided.iter().map(ToString::to_string).collect();
-            slips = format!("{slips} Voided: {}.", numbers.join(", "));
+            let numbers = filled(&texts.voided, &[("slips", &numbers.join(", "))]);
+            slips = format!("{slips} {numbers}");
         }
-        let keys = format!(
-            "Keys: {} seen = {} prepared + {} rejected: {}.",
-            content.keys_seen,
-            content.keys_prepared,
-            content.keys_rejected,
-            verdict(keys_agree)
+        let keys = sum(
+            &texts.keys_sum,
+            ["seen", "prepared", "rejected"],
+            [content.keys_seen, content.keys_prepared, content.keys_rejected],
+            keys_agree,
         );
         self.flowing("reconciliation", 0.0, &slips)?;
         self.flowing("reconciliation", 0.0, &keys)?;
@@ -42,9 +50,9 @@ impl Flow<'_> {
 
     pub(super) fn exceptions(&mut self) -> Result<(), LayoutError> {
         self.need(14.0);
-        self.heading("Exceptions")?;
+        self.heading(&self.texts.exceptions)?;
         if self.content.exceptions.is_empty() {
-            self.flowing("exceptions", 0.0, "None.")?;
+            self.flowing("exceptions", 0.0, &self.texts.none)?;
         }
         for exception in &self.content.exceptions {
             self.exception(exception)?;
@@ -69,7 +77,7 @@ impl Flow<'_> {
             self.flowing(
                 "exceptions",
                 INDENT,
-                &format!("Reason given: {}", exception.reason),
+                &filled(&self.texts.reason, &[("reason", &exception.reason)]),
             )?;
         }
         Ok(())

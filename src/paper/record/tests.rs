@@ -23,6 +23,7 @@ prop_compose! {
             second_slip_bag: "12345678901234567890123456789012".parse().ok(),
             key_bag: None,
             custodian: outcome.clone(),
+            safe: outcome.clone(),
             fingerprint: None,
             outcome,
         };
@@ -74,6 +75,7 @@ prop_compose! {
             transcript_head: HeadDigest([head; 32]),
             transcript_lines: 77,
             station: StationFingerprint([1; 32]),
+            text_language: Language::ALL[usize::from(head) % Language::ALL.len()],
             earlier_stations: vec![StationFingerprint([2; 32]); usize::from(letter)],
         }
     }
