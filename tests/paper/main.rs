@@ -4,6 +4,7 @@
 mod dots;
 mod fixtures;
 mod fold;
+mod form;
 mod golden;
 mod inventory;
 mod label;
