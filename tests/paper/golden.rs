@@ -113,13 +113,9 @@ fn tiles(picture: &Bitmap) -> String {
             for y in top..picture.height.min(top + SIDE) {
                 tile.update(&picture.row(y)[left..picture.row_bytes().min(left + SIDE / 8)]);
             }
-            let digits = tile.finish();
-            tiles.push(
-                digits.as_ref()[..4]
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect::<String>(),
-            );
+            let digest = tile.finish();
+            let first = digest.as_ref().first_chunk::<4>().expect("a digest has 32 bytes");
+            tiles.push(format!("{:08x}", u32::from_be_bytes(*first)));
         }
     }
     tiles.join(" ")
@@ -134,8 +130,11 @@ fn papers_are_the_pictures_that_were_looked_at() {
         .map(|(name, sheet)| (name.as_str(), tiles(sheet)))
         .collect();
     if std::env::var_os("GLASSKEY_ACCEPT").is_some() {
-        let lines = now.iter().map(|(name, tiles)| format!("{name}: {tiles}\n"));
-        fs::write(&list, lines.collect::<String>()).expect("the list can be written");
+        let lines: Vec<String> = now
+            .iter()
+            .map(|(name, tiles)| format!("{name}: {tiles}\n"))
+            .collect();
+        fs::write(&list, lines.concat()).expect("the list can be written");
         for (name, sheet) in &pictures {
             write(&sheet.halved(), &folder().join(format!("{name}.png")));
         }
