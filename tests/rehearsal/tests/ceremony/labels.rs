@@ -102,6 +102,7 @@ fn a_used_sheet_goes_on_where_the_officer_says_also_after_a_pause() {
         |officer| {
             officer.see("sheet L7651, the next one is label 5 of 65")?;
             officer.sit_down()?;
+            officer.ready()?;
             officer.say("labels 66")?;
             officer.see("Sheet L7651 has the labels 1 to 65. Nothing was changed")?;
             officer.say("labels 30")?;
