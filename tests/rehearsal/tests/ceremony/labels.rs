@@ -4,7 +4,7 @@ use bench::usbredir::printer::Printer;
 use rehearsal::papers::{self, Paper};
 use rehearsal::plan::Plan;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, known};
 use crate::{check, key};
 
 const BROTHER: &str = "MFG:Brother;CMD:PT-CBP;MDL:QL-800;CLS:PRINTER;";
@@ -97,24 +97,21 @@ fn without_the_plans_roll_no_key_is_touched_and_with_it_a_brother_prints_labels(
 fn a_used_sheet_goes_on_where_the_officer_says_also_after_a_pause() {
     let (first, second) = (key(), key());
     let mut desk = Desk::new(|recipient| Plan::new(2, recipient).setting("first_label = 5"));
+    desk.sit(known, |officer| {
+        officer.see("sheet L7651, the next one is label 5 of 65")?;
+        officer.sit_down()?;
+        officer.ready()?;
+        officer.say("labels 66")?;
+        officer.see("Sheet L7651 has the labels 1 to 65. Nothing was changed")?;
+        officer.say("labels 30")?;
+        officer.see("The next label is 30 of 65 on sheet L7651")?;
+        officer.prepare(&first, 0)?;
+        officer.see("Put in the security key")?;
+        officer.pause()?;
+        officer.paused()
+    });
     desk.sit(
-        |officer| officer,
-        |officer| {
-            officer.see("sheet L7651, the next one is label 5 of 65")?;
-            officer.sit_down()?;
-            officer.ready()?;
-            officer.say("labels 66")?;
-            officer.see("Sheet L7651 has the labels 1 to 65. Nothing was changed")?;
-            officer.say("labels 30")?;
-            officer.see("The next label is 30 of 65 on sheet L7651")?;
-            officer.prepare(&first, 0)?;
-            officer.see("Put in the security key")?;
-            officer.pause()?;
-            officer.paused()
-        },
-    );
-    desk.sit(
-        |officer| officer.after(1),
+        |officer| known(officer).after(1),
         |officer| {
             officer.see("sheet L7651, the next one is label 31 of 65")?;
             officer.sit_down()?;
