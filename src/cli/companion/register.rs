@@ -1,0 +1,255 @@
+//! `glasskey companion register`: the keys of a manifest into a tenant.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueEnum};
+use time::OffsetDateTime;
+
+use super::connection::Connection;
+use super::opening::{Station, chosen};
+use super::terminal::Terminal;
+use super::{Exit, Failed, interruptible, usage};
+use crate::graph::{Client, Interrupt};
+use crate::id::Upn;
+use crate::key::device::SysRoot;
+use crate::key::{KeyBus, KeyClient};
+use crate::manifest::Manifest;
+use crate::manifest::schema::PreparedKey;
+use crate::registration::{
+    Journal, OnMismatch, OnWrongKey, Options, Registration, RegistrationError, Report, Voice as _, report,
+};
+use crate::worker::Launcher;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MismatchChoice {
+    /// Ask on the terminal; keep it when there is none.
+    Ask,
+    /// Delete the passkey that is not the prepared key.
+    Delete,
+    /// Keep it and report it.
+    Keep,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WrongKeyChoice {
+    /// Say so and wait for the right key.
+    Wait,
+    /// Stop with exit code 22.
+    Stop,
+}
+
+/// Registers the keys of a manifest and proves that they are the prepared ones.
+///
+/// For each key: the key proves by touch that it is the prepared one; a Temporary Access Pass is created;
+/// a person signs in with it in a private browser window and adds the key; the key proves itself again, and
+/// that it holds what was registered; the pass is deleted and the account's sessions are revoked. The pass is
+/// deleted on failure and on Ctrl-C as well, and by the next run if this machine dies.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  Register every key of a manifest:
+    glasskey companion register manifest.age --identity registrar.txt \\
+        --station-fingerprint-file fingerprint.txt --cloud global --token-file token --report report.json
+  Rehearse against a sandbox tenant:
+    glasskey companion register manifest.age --identity registrar.txt \\
+        --station-fingerprint-file fingerprint.txt --graph http://127.0.0.1:8080 --token-file token
+
+Exit codes: 0 every chosen key is registered and proven; 2 wrong use; 10 to 15 manifest (10 damaged, 11 wrong
+identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content, 15 cut off); 20 tenant refused or
+not ready; 21 Graph or network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds something else;
+24 nobody finished in time; 25 interrupted; 26 journal or report cannot be written.")]
+#[command(group(ArgGroup::new("fingerprint").required(true).args(["station_fingerprint", "station_fingerprint_file"])))]
+pub(super) struct Register {
+    /// The manifest from the ceremony's stick.
+    manifest: PathBuf,
+    /// The age identity file of this registrar (one line AGE-SECRET-KEY-1...).
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+    #[command(flatten)]
+    station: Station,
+    #[command(flatten)]
+    connection: Connection,
+    /// Registers the keys of this account only; may be given several times.
+    #[arg(long = "account", value_name = "UPN")]
+    accounts: Vec<Upn>,
+    /// Writes the report to this file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The journal of writes to the tenant [default: the manifest's path and `.journal`].
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// Also writes each Temporary Access Pass to this file (for rehearsals); it is removed with the pass.
+    #[arg(long, value_name = "FILE")]
+    tap_file: Option<PathBuf>,
+    /// Lifetime of a pass; the tenant's policy bounds it.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(10..=43200))]
+    pass_minutes: u32,
+    /// Seconds between two looks at the account.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
+    poll_seconds: u64,
+    /// Minutes that a person, or a key, is waited for.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1440))]
+    wait_minutes: u64,
+    /// Seconds that the audit log is waited for.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=900))]
+    audit_seconds: u64,
+    /// What to do with a passkey that is not the prepared key.
+    #[arg(long, value_enum, default_value = "ask")]
+    on_mismatch: MismatchChoice,
+    /// What to do when another key is plugged in [default: wait on a terminal, else stop].
+    #[arg(long, value_enum)]
+    on_wrong_key: Option<WrongKeyChoice>,
+    /// Prints the report to stdout.
+    #[arg(long)]
+    json: bool,
+    /// Starts without asking, and replaces a pass that somebody else created.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Register {
+    /// Runs the command.
+    pub(super) fn run(&self) -> Result<(), Failed> {
+        let interrupt = interruptible()?;
+        let bus = KeyClient::new(Launcher::current(), SysRoot::default());
+        register_keys(self, &bus, interrupt)
+    }
+}
+
+fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) -> Result<(), Failed> {
+    let mut terminal = Terminal::new(register.tap_file.clone(), interrupt.clone());
+    if !terminal.interactive && register.tap_file.is_none() {
+        return Err(usage(
+            "There is no terminal on which the Temporary Access Pass could be shown.",
+            "Run the command on a terminal, or give `--tap-file` in a rehearsal.",
+        ));
+    }
+    let (manifest, digest) = register.station.open(&register.manifest, &register.identity)?;
+    let keys = chosen(&manifest, &register.accounts)?;
+    let graph = register.connection.client(interrupt)?;
+    announce(&mut terminal, &manifest, &keys, &graph);
+    if !register.yes && terminal.interactive && terminal.ask("Begin?") != Some(true) {
+        return Err(usage("Nothing was begun.", ""));
+    }
+    let path = journal_path(register);
+    let mut journal = Journal::open(&path).map_err(|error| {
+        let what = format!("The journal {} cannot be used: {error}", path.display());
+        (
+            Exit::File,
+            what,
+            "Close the other run, or give `--journal`.".into(),
+        )
+    })?;
+    let mut report = begin_report(&manifest, &graph, digest);
+    let interactive = terminal.interactive;
+    let mut registration = Registration {
+        graph: &graph,
+        bus,
+        journal: &mut journal,
+        voice: &mut terminal,
+        options: options(register, interactive),
+    };
+    let result = registration.run(&manifest, &keys, &mut report);
+    deliver(register, &report)?;
+    result.map_err(|error| (exit_of(&error), error.to_string(), error.hint()))
+}
+
+fn options(register: &Register, interactive: bool) -> Options {
+    Options {
+        poll: Duration::from_secs(register.poll_seconds),
+        wait: Duration::from_mins(register.wait_minutes),
+        pass_minutes: register.pass_minutes,
+        usable_within: Duration::from_mins(1),
+        audit_wait: Duration::from_secs(register.audit_seconds),
+        on_mismatch: match register.on_mismatch {
+            MismatchChoice::Ask => OnMismatch::Ask,
+            MismatchChoice::Delete => OnMismatch::Delete,
+            MismatchChoice::Keep => OnMismatch::Keep,
+        },
+        on_wrong_key: match register.on_wrong_key {
+            Some(WrongKeyChoice::Wait) => OnWrongKey::Wait,
+            None if interactive => OnWrongKey::Wait,
+            _ => OnWrongKey::Stop,
+        },
+        replace_foreign_pass: register.yes,
+    }
+}
+
+fn journal_path(register: &Register) -> PathBuf {
+    register.journal.clone().unwrap_or_else(|| {
+        let mut path = register.manifest.clone().into_os_string();
+        path.push(".journal");
+        path.into()
+    })
+}
+
+fn exit_of(error: &RegistrationError) -> Exit {
+    match error {
+        RegistrationError::Condition { .. } => Exit::Condition,
+        RegistrationError::Graph(_) => Exit::Graph,
+        RegistrationError::WrongKey(_) | RegistrationError::Key(_) => Exit::Key,
+        RegistrationError::Mismatch(_) => Exit::Mismatch,
+        RegistrationError::TimedOut(_) => Exit::TimedOut,
+        RegistrationError::Interrupted => Exit::Interrupted,
+        RegistrationError::File(_) => Exit::File,
+    }
+}
+
+fn announce(terminal: &mut Terminal, manifest: &Manifest, keys: &[&PreparedKey], graph: &Client) {
+    let kind = if manifest.ceremony.rehearsal {
+        "rehearsal"
+    } else {
+        "ceremony"
+    };
+    terminal.say(&format!(
+        "Manifest of {kind} {} ({}), {} of {} keys, to be registered at {}",
+        manifest.ceremony.id,
+        manifest.ceremony.title,
+        keys.len(),
+        manifest.keys.len(),
+        graph.service().origin()
+    ));
+    for key in keys {
+        terminal.say(&format!("  label {}  {}", key.label, key.account));
+    }
+}
+
+fn begin_report(manifest: &Manifest, graph: &Client, digest: String) -> Report {
+    Report {
+        format: "glasskey-registration-report",
+        version: report::VERSION,
+        tool_version: env!("CARGO_PKG_VERSION"),
+        route: "tap",
+        started: OffsetDateTime::now_utc(),
+        finished: None,
+        graph: graph.service().origin().to_owned(),
+        tenant: None,
+        ceremony: manifest.ceremony.id.to_string(),
+        rehearsal: manifest.ceremony.rehearsal,
+        manifest_sha256: digest,
+        result: String::new(),
+        recovered_passes: 0,
+        error: None,
+        keys: Vec::new(),
+    }
+}
+
+fn deliver(register: &Register, report: &Report) -> Result<(), Failed> {
+    let file = |error: &dyn std::fmt::Display| {
+        (
+            Exit::File,
+            format!("The report cannot be written: {error}"),
+            "The tenant is as the messages above say.".to_owned(),
+        )
+    };
+    let mut json = serde_json::to_vec_pretty(report).map_err(|e| file(&e))?;
+    json.push(b'\n');
+    if register.json {
+        io::stdout().write_all(&json).map_err(|e| file(&e))?;
+    }
+    if let Some(path) = &register.report {
+        std::fs::write(path, &json).map_err(|e| file(&e))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The person at this machine.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use crate::graph::Interrupt;
+use crate::registration::{PersonSteps, Voice};
+
+/// The person at this machine: lines on stderr, questions where it is a terminal.
+pub(super) struct Terminal {
+    pub(super) interactive: bool,
+    tap_file: Option<PathBuf>,
+    interrupt: Interrupt,
+}
+
+impl Terminal {
+    pub(super) fn new(tap_file: Option<PathBuf>, interrupt: Interrupt) -> Self {
+        Self {
+            interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            tap_file,
+            interrupt,
+        }
+    }
+}
+
+impl Voice for Terminal {
+    fn say(&mut self, line: &str) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
+    fn show(&mut self, steps: &PersonSteps<'_>) -> io::Result<()> {
+        // A pass in a log would outlive its owner's attention, so it goes to terminals only.
+        if self.interactive {
+            io::stderr().write_all(steps.text().expose().as_bytes())?;
+        } else {
+            self.say(&format!(
+                "The Temporary Access Pass of {} for the key with label {} is in the file that `--tap-file` names.",
+                steps.account, steps.label
+            ));
+        }
+        let Some(path) = &self.tap_file else { return Ok(()) };
+        // Whoever waits for the file must never read half of it.
+        let part = path.with_extension("part");
+        let _ = std::fs::remove_file(&part);
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part)?;
+        file.write_all(steps.pass.expose().as_bytes())?;
+        file.write_all(b"\n")?;
+        std::fs::rename(&part, path)
+    }
+
+    fn forget(&mut self) {
+        if let Some(path) = &self.tap_file {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn ask(&mut self, question: &str) -> Option<bool> {
+        if !self.interactive {
+            return None;
+        }
+        let _ = write!(io::stderr(), "{question} [y/N] ");
+        // A blocking read would not notice an interruption.
+        loop {
+            self.interrupt.check().ok()?;
+            let stdin = io::stdin();
+            let mut ready = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
+            let tenth = rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: 100_000_000,
+            };
+            if rustix::event::poll(&mut ready, Some(&tenth)).is_ok_and(|count| count > 0) {
+                break;
+            }
+        }
+        let mut answer = String::new();
+        io::stdin().lock().take(64).read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}
