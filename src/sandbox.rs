@@ -6,29 +6,28 @@
 mod exchange;
 mod fault;
 mod graph_api;
+mod logs;
+mod methods;
 mod relying_party;
+mod scope;
+mod server;
+mod settings;
 mod sign_in;
 mod tenant;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
 use ring::rand::SecureRandom as _;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use webauthn_rs_core::proto::AttestationCaList;
 
-pub use fault::{Effect, Fault};
-pub use tenant::{Settings, User};
+pub use fault::{Effect, Fault, RandomFaults};
+pub use settings::{Group, Licence, Settings, User};
 
 use exchange::{Answer, Request};
 
@@ -36,8 +35,6 @@ use exchange::{Answer, Request};
 pub const MARK_HEADER: &str = "glasskey-sandbox";
 /// Member of `organization` that only a sandbox tenant has.
 pub const MARK_MEMBER: &str = "glasskeySandbox";
-/// Largest request body that is read.
-const BODY_LIMIT: usize = 256 * 1024;
 
 /// What a sandbox tenant is started with.
 #[derive(Default)]
@@ -54,6 +51,23 @@ pub struct Options {
     pub token: Option<String>,
     /// PEM text of one attestation root per entry; none means that a verified statement is enough.
     pub trust_roots: Vec<String>,
+    /// Keeps every request with its answer, for tests that look at them.
+    pub record: bool,
+}
+
+/// One request and its answer, as they were.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// HTTP method.
+    pub method: String,
+    /// Path as it was sent, without the query.
+    pub path: String,
+    /// Body of the request; null without one.
+    pub request: Value,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Body of the answer.
+    pub answer: Option<Value>,
 }
 
 /// A sandbox tenant that runs.
@@ -80,7 +94,9 @@ impl Sandbox {
             .map_err(|source| SandboxError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(SandboxError::Start)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let router = axum::Router::new().fallback(serve).with_state(world.clone());
+        let router = axum::Router::new()
+            .fallback(server::serve)
+            .with_state(world.clone());
         let serving = async move {
             // Aborted rather than ended gracefully: an idle connection must not hold the process.
             let task = tokio::spawn(async move { axum::serve(listener, router).await });
@@ -126,6 +142,12 @@ impl Sandbox {
             .iter()
             .filter(|(m, p)| m == method && p.contains(&path))
             .count()
+    }
+
+    /// Every exchange so far, if they are kept; faults that change nothing are left out.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.world.lock().exchanges.clone().unwrap_or_default()
     }
 
     /// Waits until the server thread ends, which it does only with the process.
@@ -188,7 +210,10 @@ struct Inner {
     tenant: tenant::Tenant,
     sessions: sign_in::Sessions,
     faults: fault::Faults,
+    chance: fault::Chance,
+    throttle: fault::Throttle,
     calls: Vec<(String, String)>,
+    exchanges: Option<Vec<Exchange>>,
 }
 
 impl World {
@@ -204,6 +229,10 @@ impl World {
             Some(path) if path.exists() => read_state(path)?,
             _ => tenant::Tenant::new(options.settings),
         };
+        let (random, limit) = (
+            tenant.settings.random_faults.clone(),
+            tenant.settings.requests_per_second,
+        );
         Ok(Self {
             token: options.token.unwrap_or_else(draw_token),
             relying_party: relying_party::RelyingParty::new(roots),
@@ -214,7 +243,10 @@ impl World {
                 tenant,
                 sessions: sign_in::Sessions::default(),
                 faults: fault::Faults::new(options.faults),
+                chance: fault::Chance::new(random),
+                throttle: fault::Throttle::new(limit),
                 calls: Vec::new(),
+                exchanges: options.record.then(Vec::new),
             }),
         })
     }
@@ -234,17 +266,15 @@ impl World {
                 "Access token is empty or not the rehearsal token of this sandbox tenant.",
             ),
             Some("v1.0" | "beta") => {
-                let answer = graph_api::answer(&mut inner.tenant, request);
-                let revoked = request
-                    .path
-                    .get(3)
-                    .is_some_and(|s| s.eq_ignore_ascii_case("revokeSignInSessions"));
-                if revoked && answer.status < 300 {
-                    let user = request.path.get(2).and_then(|name| inner.tenant.user(name));
-                    if let Some(user) = user {
-                        inner.sessions.revoke(user);
-                    }
+                if let Some(seconds) = inner.throttle.wait(std::time::Instant::now()) {
+                    let mut answer =
+                        Answer::error(request, 429, "TooManyRequests", "Too many requests. Retry later.");
+                    answer.retry_after = Some(seconds);
+                    return answer;
                 }
+                let caller = graph_api::Caller::of(&self.token);
+                let answer = graph_api::answer(&mut inner.tenant, &self.relying_party, &caller, request);
+                Self::end_sessions(inner, request, &answer);
                 answer
             }
             _ => sign_in::answer(
@@ -255,7 +285,11 @@ impl World {
             )
             .unwrap_or_else(|| Answer::refusal(404, "notFound", "The sandbox tenant has no such page.")),
         };
-        if request.method != "GET"
+        let options = request
+            .path
+            .last()
+            .is_some_and(|s| s.starts_with("creationOptions"));
+        if (request.method != "GET" || options)
             && let Some(path) = &self.state
         {
             // A rehearsal goes on without its state file; the next start shows that it is old.
@@ -264,164 +298,26 @@ impl World {
         answer
     }
 
+    /// Sessions that Graph revoked end on the sign-in stand-in.
+    fn end_sessions(inner: &mut Inner, request: &Request, answer: &Answer) {
+        let mut segments = request.path.iter().rev();
+        let revoked = segments
+            .next()
+            .is_some_and(|s| s.eq_ignore_ascii_case("revokeSignInSessions"));
+        let user = segments.next().and_then(|name| inner.tenant.user(name));
+        if let Some(user) = user.filter(|_| revoked && answer.status < 300) {
+            inner.sessions.revoke(user);
+        }
+    }
+
     fn note(&self, method: &str, path: &str, outcome: &str) {
         let Some(log) = &self.log else { return };
-        let line = json!({"time": tenant::stamp(time::OffsetDateTime::now_utc()), "method": method, "path": path, "outcome": outcome});
+        let line = json!({"time": stamp(OffsetDateTime::now_utc()), "method": method, "path": path, "outcome": outcome});
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
         if let Ok(mut file) = file {
             let _ = writeln!(file, "{line}");
         }
     }
-}
-
-/// Serves one request: fault, answer, mark.
-async fn serve(State(world): State<Arc<World>>, request: axum::extract::Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let method = parts.method.as_str().to_owned();
-    let path = parts.uri.path().to_owned();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return world.respond(Answer::refusal(413, "tooLarge", "The request is too large."));
-    };
-    let effect = {
-        let mut inner = world.lock();
-        inner.calls.push((method.clone(), path.to_ascii_lowercase()));
-        inner.faults.take(&method, &path)
-    };
-    if let Some(effect) = &effect {
-        world.note(&method, &path, &format!("fault {effect:?}"));
-    }
-    let Some(request) = read_request(&method, &parts.uri, &parts.headers, &body) else {
-        return world.respond(Answer::refusal(400, "badRequest", "The request is not JSON."));
-    };
-    match effect {
-        Some(Effect::CutBefore) => return cut(),
-        Some(Effect::CutAfter) => {
-            world.answer(&request);
-            return cut();
-        }
-        Some(Effect::Html) => {
-            let mut answer = Answer::empty(502);
-            answer.html = true;
-            return world.respond(answer);
-        }
-        Some(Effect::Status {
-            status,
-            retry_after,
-            code,
-            message,
-        }) => {
-            let code = code.unwrap_or_else(|| {
-                if status == 429 {
-                    "TooManyRequests"
-                } else {
-                    "ServiceUnavailable"
-                }
-                .into()
-            });
-            let message = message.unwrap_or_else(|| "A fault that was asked for.".into());
-            let mut answer = Answer::error(&request, status, &code, &message);
-            answer.retry_after = retry_after;
-            return world.respond(answer);
-        }
-        Some(Effect::Slow { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
-        None => {}
-    }
-    let answer = world.answer(&request);
-    world.note(&method, &path, &answer.status.to_string());
-    world.respond(answer)
-}
-
-impl World {
-    fn respond(&self, answer: Answer) -> Response {
-        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (kind, body) = match answer.body {
-            _ if answer.html => (
-                "text/html",
-                "<html><body><h1>Bad gateway</h1></body></html>".to_owned(),
-            ),
-            Some(body) => ("application/json", body.to_string()),
-            None => ("application/json", String::new()),
-        };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        if !self.hide_mark {
-            headers.insert(MARK_HEADER, HeaderValue::from_static("1"));
-        }
-        if let Some(seconds) = answer.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
-}
-
-fn read_request(method: &str, uri: &axum::http::Uri, headers: &HeaderMap, body: &Bytes) -> Option<Request> {
-    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let body = if body.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(body).ok()?
-    };
-    let query: BTreeMap<String, String> =
-        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-    let host = text("host").unwrap_or("127.0.0.1");
-    Some(Request {
-        method: method.to_owned(),
-        path: uri
-            .path()
-            .split('/')
-            .filter(|s| !s.is_empty())
-            .map(percent_decoded)
-            .collect(),
-        query,
-        bearer: text("authorization")
-            .and_then(|v| v.strip_prefix("Bearer "))
-            .map(str::to_owned),
-        client_request_id: text("client-request-id").map(str::to_owned),
-        body,
-        origin: format!("http://{host}"),
-    })
-}
-
-fn percent_decoded(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let pair = bytes
-            .get(at + 1..at + 3)
-            .and_then(|p| std::str::from_utf8(p).ok());
-        match pair.and_then(|p| u8::from_str_radix(p, 16).ok()) {
-            Some(byte) if bytes[at] == b'%' => {
-                decoded.push(byte);
-                at += 3;
-            }
-            _ => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-/// An answer that never comes: a body that fails makes the server drop the connection before the first byte.
-fn cut() -> Response {
-    struct Cut;
-    impl http_body::Body for Cut {
-        type Data = Bytes;
-        type Error = io::Error;
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<http_body::Frame<Bytes>, io::Error>>> {
-            Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())))
-        }
-    }
-    Response::new(Body::new(Cut))
 }
 
 fn read_state(path: &Path) -> Result<tenant::Tenant, SandboxError> {
@@ -454,6 +350,11 @@ pub(crate) fn fill_random(bytes: &mut [u8]) {
     ring::rand::SystemRandom::new()
         .fill(bytes)
         .expect("the kernel's generator does not fail once it has started");
+}
+
+/// A time as Graph writes it.
+pub(crate) fn stamp(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
 }
 
 /// A random GUID (version 4).

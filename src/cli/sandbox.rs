@@ -37,7 +37,8 @@ enum Command {
 A fault file is a JSON list; the first fault that fits a request and is not used up takes effect:
   [{\"method\": \"POST\", \"path\": \"temporaryAccessPassMethods\", \"skip\": 0, \"count\": 1, \"effect\": \"cutAfter\"},
    {\"path\": \"fido2Methods\", \"count\": 2, \"effect\": {\"status\": {\"status\": 429, \"retryAfter\": 2}}}]
-Effects: {\"status\": {...}}, {\"slow\": {\"milliseconds\": N}}, \"cutBefore\", \"cutAfter\", \"html\".")]
+Effects: {\"status\": {...}}, {\"slow\": {\"milliseconds\": N}}, \"cutBefore\", \"cutAfter\", \"html\",
+\"expiredToken\". The settings `requestsPerSecond` and `randomFaults` ({\"seed\": N, \"perMille\": N}) make more of them.")]
     Serve(Serve),
 }
 
@@ -52,7 +53,7 @@ struct Serve {
     /// Accounts of the tenant, as a JSON list of objects with `userPrincipalName`.
     #[arg(long = "users", value_name = "FILE")]
     users_file: Option<PathBuf>,
-    /// The tenant: JSON with tenantId, fido2, temporaryAccessPass, delays and users.
+    /// The tenant: JSON with tenantId, users, groups, policies, delays and more (docs/formats.md).
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// The tenant id, in place of the one in the settings.
@@ -119,6 +120,7 @@ fn start(serve: Serve) -> Result<Sandbox, String> {
             .iter()
             .map(|p| text(p))
             .collect::<Result<_, _>>()?,
+        record: false,
     };
     let sandbox = Sandbox::start(serve.listen, options).map_err(|e| format!("{e}."))?;
     let mut ready = serde_json::json!({"graph": sandbox.origin(), "signIn": sandbox.origin()});

@@ -58,7 +58,7 @@ impl Answer {
         let client = request.client_request_id.clone().unwrap_or_else(|| id.clone());
         let inner = json!({
             "message": message,
-            "date": super::tenant::stamp(time::OffsetDateTime::now_utc()),
+            "date": super::stamp(time::OffsetDateTime::now_utc()),
             "request-id": id,
             "client-request-id": client,
         });

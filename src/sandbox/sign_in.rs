@@ -9,8 +9,10 @@ use time::{Duration, OffsetDateTime};
 use webauthn_rs_core::proto::{AuthenticationState, RegistrationState};
 
 use super::exchange::{Answer, Request};
+use super::logs::By;
+use super::methods::NotAccepted;
 use super::relying_party::{ORIGIN, RelyingParty};
-use super::tenant::{By, Passkey, Tenant};
+use super::tenant::Tenant;
 
 /// Security info asks for a fresh sign-in when the last one is older.
 const FRESH: Duration = Duration::minutes(5);
@@ -115,6 +117,7 @@ fn with_pass(tenant: &mut Tenant, sessions: &mut Sessions, request: &Request) ->
     if let Some(pass) = tenant.settings.users[user].pass.as_mut() {
         pass.used = pass.once;
     }
+    tenant.sign_in(user, "Temporary Access Pass", "", None);
     let session = sessions.begin(user, pass.once);
     Ok(Answer::json(200, json!({"session": session})))
 }
@@ -172,14 +175,26 @@ fn passkey_finish(
     };
     passkey.registered.credential.counter = counter;
     let aaguid = passkey.aaguid();
+    let detail = format!("{} - {aaguid}", passkey.display_name);
+    let method = if tenant.settings.old_method_name {
+        "FIDO2 security key"
+    } else {
+        "Passkey (device-bound)"
+    };
     // Key restrictions count at every sign-in; attestation only at registration.
-    if !tenant.in_scope(&tenant.fido2, user) || tenant.admits(&aaguid, true).is_err() {
+    if !tenant.in_scope(&tenant.fido2, user) || tenant.admits(user, &aaguid, true).is_err() {
+        let error = (
+            135_011,
+            "The passkey policy of the tenant refuses this passkey. (sandbox text)",
+        );
+        tenant.sign_in(user, method, &detail, Some(error));
         return refuse(
             403,
             "passkeyPolicy",
             "The passkey policy of the tenant refuses this passkey.",
         );
     }
+    tenant.sign_in(user, method, &detail, None);
     let session = sessions.begin(user, false);
     Ok(Answer::json(200, json!({"session": session})))
 }
@@ -190,7 +205,7 @@ fn owner(tenant: &Tenant, credential: &serde_json::Value) -> Result<usize, Answe
     let id = id
         .and_then(super::relying_party::lenient_base64)
         .unwrap_or_default();
-    let holds = |user: &super::tenant::User| {
+    let holds = |user: &super::settings::User| {
         let mut passkeys = user.passkeys.iter();
         passkeys.any(|p| p.registered.credential.cred_id == id)
     };
@@ -302,44 +317,20 @@ fn register_finish(
     let registered = relying_party
         .finish_registration(&request.body["credential"], &state)
         .map_err(|error| Answer::refusal(400, "credentialRefused", &error.to_string()))?;
-    let id = registered.credential.cred_id.clone();
-    let all = tenant.settings.users.iter().flat_map(|u| &u.passkeys);
-    if all.into_iter().any(|p| p.registered.credential.cred_id == id) {
-        return refuse(409, "alreadyRegistered", "This passkey is already registered.");
-    }
-    let passkey = Passkey {
-        display_name,
-        created: OffsetDateTime::now_utc(),
-        registered,
-    };
-    match tenant.admits(&passkey.aaguid(), passkey.registered.attested) {
-        Err("attestation") => {
-            return refuse(
-                400,
-                "attestationRequired",
-                "The tenant enforces attestation, and this passkey has none that verifies.",
-            );
+    match tenant.accept(user, By::User, display_name, registered) {
+        Ok(method) => Ok(Answer::json(201, json!({"id": method["id"]}))),
+        Err(NotAccepted::AlreadyThere) => {
+            refuse(409, "alreadyRegistered", "This passkey is already registered.")
         }
-        Err(_) => {
-            return refuse(
-                400,
-                "aaguidRefused",
-                "The passkey policy refuses this model (AAGUID).",
-            );
-        }
-        Ok(()) => {}
+        Err(NotAccepted::Attestation) => refuse(
+            400,
+            "attestationRequired",
+            "The tenant enforces attestation, and this passkey has none that verifies.",
+        ),
+        Err(NotAccepted::Model) => refuse(
+            400,
+            "aaguidRefused",
+            "The passkey policy refuses this model (AAGUID).",
+        ),
     }
-    let aaguid = passkey.aaguid();
-    tenant.settings.users[user].passkeys.push(passkey);
-    let details =
-        json!([{"key": "AuthenticationMethod", "value": "Passkey"}, {"key": "AAGUID", "value": aaguid}]);
-    tenant.audit(
-        Some(user),
-        By::User,
-        "User registered security info",
-        "User registered Passkey (device-bound)",
-        &details,
-    );
-    tenant.audit(Some(user), By::User, "Add Passkey (device-bound)", "", &details);
-    Ok(Answer::json(201, json!({"id": super::tenant::method_id(&id)})))
 }

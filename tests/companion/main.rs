@@ -8,6 +8,11 @@
 mod authenticator;
 mod browser;
 mod command;
+mod contract;
 mod fake_bus;
 mod registration;
 mod sandbox;
+mod sandbox_creation;
+mod sandbox_directory;
+mod sandbox_faults;
+mod sandbox_policies;

@@ -15,13 +15,14 @@ use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
     Journal, OnMismatch, OnWrongKey, Options, PersonSteps, Registration, RegistrationError, Report, Voice,
 };
-use glasskey::sandbox::{self, Effect, Fault, Sandbox, Settings, User};
+use glasskey::sandbox::{self, Effect, Fault, Settings, User};
 use glasskey::secret::Secret;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::authenticator::{Authenticator, Statement, Wrong};
 use crate::browser::{Person, call};
+use crate::contract::Recorded;
 use crate::fake_bus::{FakeBus, Shared};
 
 pub(crate) const UPN: &str = "bg-01@contoso.onmicrosoft.com";
@@ -146,7 +147,7 @@ type Act = Box<dyn FnMut(&Person, &str, &str) + Send>;
 
 /// One tenant, one machine, one journal.
 struct Scene {
-    sandbox: Sandbox,
+    sandbox: Recorded,
     bus: FakeBus,
     journal: PathBuf,
     options: Options,
@@ -180,7 +181,7 @@ impl Scene {
             ..sandbox::Options::default()
         };
         Self {
-            sandbox: Sandbox::start("127.0.0.1:0".parse().unwrap(), options).unwrap(),
+            sandbox: Recorded::with(options),
             bus: FakeBus::default(),
             journal: std::env::temp_dir().join(format!("glasskey-tap-{}-{number}", std::process::id())),
             options: Options {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::authenticator::{Authenticator, Statement, Wrong};
 use crate::browser::{Person, call};
+use crate::contract::Recorded;
 
 const UPN: &str = "bg-01@contoso.onmicrosoft.com";
 
@@ -18,12 +19,8 @@ fn settings() -> Settings {
     }
 }
 
-fn start(settings: Settings) -> Sandbox {
-    let options = Options {
-        settings,
-        ..Options::default()
-    };
-    Sandbox::start("127.0.0.1:0".parse().unwrap(), options).unwrap()
+fn start(settings: Settings) -> Recorded {
+    Recorded::start(settings)
 }
 
 fn person(sandbox: &Sandbox) -> Person {
