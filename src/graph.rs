@@ -6,16 +6,23 @@
 mod address;
 mod calls;
 mod client;
+mod directory;
 mod error;
 mod model;
 mod pace;
+mod policies;
 
 pub use address::{AddressError, Cloud, Service};
 pub use calls::Deleted;
 pub use client::Client;
+pub use directory::{GLOBAL_ADMINISTRATOR, Group, Member, NewGroup, NewUser, RoleAssignment, RoleSchedule};
 pub use error::{GraphError, Refusal};
 pub use model::{
-    AuditEntry, Mark, NewPass, Organization, Pass, PassPolicy, Passkey, PasskeyPolicy, Target, User,
-    method_id,
+    AuditEntry, Domain, EVERYONE, Mark, NewPass, Organization, Pass, PassPolicy, Passkey, PasskeyPolicy,
+    Scope, Target, User, method_id,
 };
 pub use pace::{Interrupt, Interrupted, Pace};
+pub use policies::{
+    AccessConditions, AccessPolicy, AccessUsers, Campaign, METHODS_POLICY, PASS_POLICY, PASSKEY_POLICY,
+    campaign_body,
+};

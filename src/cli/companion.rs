@@ -2,6 +2,7 @@
 
 mod connection;
 mod opening;
+mod preflight;
 mod register;
 mod terminal;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Subcommand};
 
 use super::input;
-use crate::graph::Interrupt;
+use crate::graph::{GraphError, Interrupt};
 
 /// How the companion ends; documented in docs/registrar.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +59,14 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Register(Box<register::Register>),
+    Preflight(Box<preflight::Preflight>),
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Register(register) => register.run(),
+        Command::Preflight(preflight) => preflight.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,6 +88,19 @@ fn fail(exit: Exit, message: &str, hint: &str) -> ExitCode {
 
 fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failed {
     (Exit::Usage, message.into(), hint.into())
+}
+
+/// A call of Graph that failed, outside a registration.
+fn graph_failed(error: &GraphError) -> Failed {
+    if let GraphError::Interrupted(_) = error {
+        return (
+            Exit::Interrupted,
+            "Interrupted.".into(),
+            "Repeat the command.".into(),
+        );
+    }
+    let hint = error.hint().unwrap_or("Repeat the command.");
+    (Exit::Graph, format!("{error}."), hint.to_owned())
 }
 
 /// An interruption sets a flag; every wait looks at it, so that what was begun is cleaned up before the end.

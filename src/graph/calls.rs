@@ -6,11 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::client::{Client, Repeat};
 use super::error::GraphError;
-use super::model::{
-    AuditEntry, Mark, NewPass, Organization, Pass, PassPolicy, Passkey, PasskeyPolicy, Target, User,
-};
-
-const METHODS: &str = "/v1.0/policies/authenticationMethodsPolicy/authenticationMethodConfigurations";
+use super::model::{AuditEntry, Mark, NewPass, Organization, Pass, Passkey, User};
 
 /// How a deletion ended; both are success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,46 +37,15 @@ impl Client {
             id,
             display_name: text("displayName").unwrap_or_default(),
             mark,
+            domains: serde_json::from_value(tenant["verifiedDomains"].clone()).unwrap_or_default(),
         })
     }
 
     /// Reads an account by object id or sign-in name.
     pub fn user(&self, name: &str) -> Result<User, GraphError> {
-        let select = "id,userPrincipalName,displayName,accountEnabled,userType,onPremisesSyncEnabled";
+        let select = "id,userPrincipalName,displayName,accountEnabled,userType,onPremisesSyncEnabled,\
+                      passwordPolicies";
         self.get(&format!("/v1.0/users/{}?$select={select}", encoded(name)))
-    }
-
-    /// Reads the passkey policy.
-    pub fn passkey_policy(&self) -> Result<PasskeyPolicy, GraphError> {
-        self.get(&format!("{METHODS}/fido2"))
-    }
-
-    /// Reads the Temporary Access Pass policy.
-    pub fn pass_policy(&self) -> Result<PassPolicy, GraphError> {
-        self.get(&format!("{METHODS}/temporaryAccessPass"))
-    }
-
-    /// Whether the account is in one of the included targets and in none of the excluded.
-    pub fn in_scope(&self, user: &str, include: &[Target], exclude: &[Target]) -> Result<bool, GraphError> {
-        let hit = |targets: &[Target]| -> Result<bool, GraphError> {
-            if targets
-                .iter()
-                .any(|t| t.id == "all_users" || t.id.eq_ignore_ascii_case(user))
-            {
-                return Ok(true);
-            }
-            let groups: Vec<&str> = targets.iter().map(|t| t.id.as_str()).collect();
-            for some in groups.chunks(20) {
-                let path = format!("/v1.0/users/{}/checkMemberGroups", encoded(user));
-                let reply = self.send("POST", &path, Some(&json!({"groupIds": some})), Repeat::Safe)?;
-                let body: Value = reply.json()?;
-                if body["value"].as_array().is_some_and(|ids| !ids.is_empty()) {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        };
-        Ok(hit(include)? && !hit(exclude)?)
     }
 
     /// Lists the account's Temporary Access Passes: none or one.
@@ -166,7 +131,7 @@ fn passkeys(user: &str) -> String {
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

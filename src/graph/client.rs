@@ -162,6 +162,18 @@ impl Client {
         body: Option<&Value>,
         repeat: Repeat,
     ) -> Result<Reply, GraphError> {
+        let bytes = body.map(|b| b.to_string().into_bytes());
+        self.send_bytes(method, path, bytes.as_deref(), repeat)
+    }
+
+    /// The same with a body that is JSON already: for one that holds a secret and is wiped by its owner.
+    pub(super) fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        repeat: Repeat,
+    ) -> Result<Reply, GraphError> {
         let begin = Instant::now();
         let mut attempt = 0;
         loop {
@@ -191,7 +203,7 @@ impl Client {
         }
     }
 
-    fn once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, GraphError> {
+    fn once(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Reply, GraphError> {
         self.interrupt.check()?;
         if let Some(last) = self.last.get() {
             self.interrupt
@@ -216,7 +228,7 @@ impl Client {
         let result = match body {
             Some(body) => request
                 .header("content-type", "application/json")
-                .body(body.to_string())
+                .body(body)
                 .map_err(|e| unanswered(e.to_string()))
                 .and_then(|r| self.agent.run(r).map_err(|e| unanswered(e.to_string()))),
             // Graph wants a length on a POST without a body.

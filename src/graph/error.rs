@@ -107,6 +107,17 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Whether the tenant lacks the licence for what was asked.
+    #[must_use]
+    pub fn is_unlicensed(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "AadPremiumLicenseRequired" | "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+        )
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} was refused with {}", self.call, self.status)?;

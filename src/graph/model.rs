@@ -26,6 +26,22 @@ pub struct Organization {
     pub display_name: String,
     /// The sandbox mark.
     pub mark: Mark,
+    /// Its verified domains.
+    pub domains: Vec<Domain>,
+}
+
+/// A verified domain of a tenant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// Whether it is the `*.onmicrosoft.com` domain that the tenant began with.
+    #[serde(default)]
+    pub is_initial: Option<bool>,
+    /// `Managed` or `Federated`.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
 }
 
 /// An account.
@@ -48,6 +64,9 @@ pub struct User {
     /// True for an account that comes from a local directory.
     #[serde(default)]
     pub on_premises_sync_enabled: Option<bool>,
+    /// `DisablePasswordExpiration` and its like, separated by commas.
+    #[serde(default)]
+    pub password_policies: Option<String>,
 }
 
 /// A group, or everyone, in a policy.
@@ -62,6 +81,54 @@ pub struct Target {
     /// Passkey profiles that apply to this target.
     #[serde(default)]
     pub allowed_passkey_profiles: Vec<String>,
+}
+
+impl Target {
+    /// The id of the group that it names, if it is one.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        let user = self.target_type.as_deref() == Some("user");
+        (self.id != EVERYONE && !user).then_some(&self.id)
+    }
+}
+
+/// The id of a target that takes in everyone.
+pub const EVERYONE: &str = "all_users";
+
+/// Who an account is, as far as targets ask: its own id and the groups that it is in.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    user: String,
+    groups: Vec<String>,
+}
+
+impl Scope {
+    /// An account and the ids of its groups, however deep.
+    #[must_use]
+    pub fn new(user: &str, groups: Vec<String>) -> Self {
+        Self {
+            user: user.to_owned(),
+            groups,
+        }
+    }
+
+    /// Whether this id names the account or one of its groups; not everyone.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        id.eq_ignore_ascii_case(&self.user) || self.groups.iter().any(|g| g.eq_ignore_ascii_case(id))
+    }
+
+    /// Whether a target takes the account in.
+    #[must_use]
+    pub fn is_hit(&self, target: &Target) -> bool {
+        target.id == EVERYONE || self.has(&target.id)
+    }
+
+    /// Whether one of the included targets takes the account in and none of the excluded does.
+    #[must_use]
+    pub fn is_in(&self, include: &[Target], exclude: &[Target]) -> bool {
+        include.iter().any(|t| self.is_hit(t)) && !exclude.iter().any(|t| self.is_hit(t))
+    }
 }
 
 /// Which models a policy admits.
@@ -101,6 +168,17 @@ pub struct PasskeyProfile {
     /// Which models.
     #[serde(default)]
     pub key_restrictions: Option<KeyRestrictions>,
+    /// `deviceBound`, `synced` or both, separated by a comma.
+    #[serde(default)]
+    pub passkey_types: Option<String>,
+}
+
+impl PasskeyProfile {
+    fn admits(&self, aaguid: Aaguid) -> bool {
+        let types = self.passkey_types.as_deref();
+        types.is_none_or(|t| t.contains("deviceBound"))
+            && self.key_restrictions.as_ref().is_none_or(|r| r.admits(aaguid))
+    }
 }
 
 /// The passkey (fido2) policy.
@@ -128,29 +206,42 @@ pub struct PasskeyPolicy {
     /// Profiles, where the tenant has opted in.
     #[serde(default)]
     pub passkey_profiles: Vec<PasskeyProfile>,
+    /// The profile of targets that name none.
+    #[serde(default)]
+    pub default_passkey_profile: Option<String>,
 }
 
 impl PasskeyPolicy {
-    /// Whether one of the models of restriction admits this key model.
+    /// The profiles that apply to an account.
+    fn profiles(&self, scope: &Scope) -> impl Iterator<Item = &PasskeyProfile> {
+        let targets = self.include_targets.iter().filter(|t| scope.is_hit(t));
+        let mut named: Vec<&String> = targets.flat_map(|t| &t.allowed_passkey_profiles).collect();
+        if named.is_empty() {
+            named.extend(&self.default_passkey_profile);
+        }
+        let profiles = self.passkey_profiles.iter();
+        // A policy that says nothing about it is left to the service: every profile may apply.
+        profiles.filter(move |p| named.is_empty() || named.contains(&&p.id))
+    }
+
+    /// Whether the policy admits this key model for an account: by the older list, or by a profile.
     #[must_use]
-    pub fn admits(&self, aaguid: Aaguid) -> bool {
+    pub fn admits(&self, aaguid: Aaguid, scope: &Scope) -> bool {
         if self.passkey_profiles.is_empty() {
             return self.key_restrictions.as_ref().is_none_or(|r| r.admits(aaguid));
         }
-        self.passkey_profiles
-            .iter()
-            .any(|profile| profile.key_restrictions.as_ref().is_none_or(|r| r.admits(aaguid)))
+        self.profiles(scope).any(|profile| profile.admits(aaguid))
     }
 
-    /// Whether attestation is asked for, in the old model or in every profile.
+    /// Whether attestation is asked of this model: by the older switch, or by every profile that admits it.
     #[must_use]
-    pub fn enforces_attestation(&self) -> bool {
+    pub fn enforces_attestation(&self, aaguid: Aaguid, scope: &Scope) -> bool {
         let enforced = |p: &PasskeyProfile| p.attestation_enforcement.as_deref() == Some("registrationOnly");
         if self.passkey_profiles.is_empty() {
-            self.is_attestation_enforced == Some(true)
-        } else {
-            self.passkey_profiles.iter().all(enforced)
+            return self.is_attestation_enforced == Some(true);
         }
+        let mut admitting = self.profiles(scope).filter(|p| p.admits(aaguid)).peekable();
+        admitting.peek().is_some() && admitting.all(enforced)
     }
 }
 
@@ -341,11 +432,31 @@ mod tests {
         ] {
             let old: PasskeyPolicy =
                 serde_json::from_value(serde_json::json!({"keyRestrictions": with(kind, listed)})).unwrap();
-            assert_eq!(old.admits(model), admitted);
+            let scope = Scope::new("u", vec!["g".into()]);
+            assert_eq!(old.admits(model, &scope), admitted);
             let profiles = serde_json::json!([{"id": "p", "keyRestrictions": with(kind, listed)}]);
             let new: PasskeyPolicy =
                 serde_json::from_value(serde_json::json!({"passkeyProfiles": profiles})).unwrap();
-            assert_eq!(new.admits(model), admitted);
+            assert_eq!(new.admits(model, &scope), admitted);
         }
+    }
+
+    #[test]
+    fn a_profile_counts_only_for_those_it_is_allowed_to() {
+        let model = Aaguid([7; 16]);
+        let policy: PasskeyPolicy = serde_json::from_value(serde_json::json!({
+            "includeTargets": [{"id": "g", "targetType": "group", "allowedPasskeyProfiles": ["open"]},
+                {"id": "h", "targetType": "group"}],
+            "defaultPasskeyProfile": "closed",
+            "passkeyProfiles": [{"id": "open", "attestationEnforcement": "registrationOnly"},
+                {"id": "closed", "passkeyTypes": "synced"}],
+        }))
+        .unwrap();
+        let (g, h) = (
+            Scope::new("u", vec!["G".into()]),
+            Scope::new("u", vec!["h".into()]),
+        );
+        assert!(policy.admits(model, &g) && !policy.admits(model, &h));
+        assert!(policy.enforces_attestation(model, &g) && !policy.enforces_attestation(model, &h));
     }
 }

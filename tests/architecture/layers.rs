@@ -123,6 +123,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "key",
             "manifest",
             "secret",
+            "tenant",
             "transcript",
             "worker",
         ],

@@ -143,10 +143,10 @@ impl Voice for Recorder {
 }
 
 /// What the person at the browser does with each pass.
-type Act = Box<dyn FnMut(&Person, &str, &str) + Send>;
+pub(crate) type Act = Box<dyn FnMut(&Person, &str, &str) + Send>;
 
 /// One tenant, one machine, one journal.
-struct Scene {
+pub(crate) struct Scene {
     sandbox: Recorded,
     bus: FakeBus,
     journal: PathBuf,
@@ -167,6 +167,14 @@ impl Scene {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::of(Settings {
+            page_size: 1,
+            users: vec![User::named(UPN)],
+            ..settings
+        })
+    }
+
+    pub(crate) fn of(settings: Settings) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let options = sandbox::Options {
@@ -174,8 +182,6 @@ impl Scene {
                 pass_delay_milliseconds: 100,
                 method_delay_milliseconds: 100,
                 audit_delay_milliseconds: 100,
-                page_size: 1,
-                users: vec![User::named(UPN)],
                 ..settings
             },
             ..sandbox::Options::default()
@@ -211,7 +217,11 @@ impl Scene {
         Client::new(service, token, self.interrupt.clone(), pace)
     }
 
-    fn run(&self, manifest: &Manifest, mut act: Act) -> (Result<(), RegistrationError>, Report, Vec<String>) {
+    pub(crate) fn run(
+        &self,
+        manifest: &Manifest,
+        mut act: Act,
+    ) -> (Result<(), RegistrationError>, Report, Vec<String>) {
         let (passes, shown) = mpsc::channel::<(String, String)>();
         let person = Person {
             origin: self.sandbox.origin(),
@@ -293,7 +303,7 @@ fn adds(key: &Shared) -> Act {
     })
 }
 
-fn does_nothing() -> Act {
+pub(crate) fn does_nothing() -> Act {
     Box::new(|_, _, _| {})
 }
 

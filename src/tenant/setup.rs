@@ -1,0 +1,1 @@
+//! Accounts, group and policies for emergency access: what is missing, and how it is added.
