@@ -4,6 +4,7 @@ mod connection;
 mod opening;
 mod preflight;
 mod register;
+mod setup;
 mod terminal;
 
 use std::io::{self, Write as _};
@@ -60,6 +61,7 @@ pub(super) struct Arguments {
 enum Command {
     Register(Box<register::Register>),
     Preflight(Box<preflight::Preflight>),
+    Setup(Box<setup::Setup>),
 }
 
 /// Runs the command.
@@ -67,6 +69,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Register(register) => register.run(),
         Command::Preflight(preflight) => preflight.run(),
+        Command::Setup(setup) => setup.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

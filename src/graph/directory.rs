@@ -192,19 +192,19 @@ impl Client {
     /// Adds a member to a group. A member that is in it already is refused with 400.
     pub fn add_member(&self, group: &str, member: &str) -> Result<(), GraphError> {
         let path = format!("/v1.0/groups/{}/members/$ref", encoded(group));
-        self.send("POST", &path, Some(&self.member_body(member)), Repeat::Safe)?;
+        let link = format!("{}/v1.0/directoryObjects/{member}", self.link_origin());
+        self.send("POST", &path, Some(&json!({"@odata.id": link})), Repeat::Safe)?;
         Ok(())
     }
 
-    /// The body that adds a member: a link to the object in this cloud.
+    /// Scheme and host that stand in links to objects of this cloud.
     #[must_use]
-    pub fn member_body(&self, member: &str) -> Value {
-        let origin = if self.service().is_loopback() {
+    pub fn link_origin(&self) -> &str {
+        if self.service().is_loopback() {
             "https://graph.microsoft.com"
         } else {
             self.service().origin()
-        };
-        json!({"@odata.id": format!("{origin}/v1.0/directoryObjects/{member}")})
+        }
     }
 
     /// Lists the roles that somebody has.

@@ -2,16 +2,15 @@
 //!
 //! It never holds a pass, only its method id. From it the next run knows which pass a dead run left behind.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// Largest journal that is read; a registration writes about one kilobyte.
-const LIMIT: u64 = 16 * 1024 * 1024;
+pub use crate::journal::State;
+
+use crate::journal::Lines;
 
 /// What is written to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,18 +24,6 @@ pub enum Action {
     RevokeSessions,
     /// A passkey that does not belong there is deleted.
     DeletePasskey,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum State {
-    /// About to be sent.
-    Intended,
-    /// The tenant confirmed it.
-    Done,
-    /// The tenant refused it: nothing was changed.
-    Refused,
 }
 
 /// One line.
@@ -73,49 +60,12 @@ pub struct Leftover {
 }
 
 /// An open journal; one run at a time.
-pub struct Journal {
-    file: File,
-    entries: Vec<Entry>,
-}
+pub struct Journal(Lines<Entry>);
 
 impl Journal {
     /// Opens a journal, or begins one, and locks it against a second run.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| io::Error::other("another run of glasskey uses this journal"))?;
-        if file.metadata()?.len() > LIMIT {
-            return Err(io::Error::other("it is too large to be a journal"));
-        }
-        let lines: Vec<Vec<u8>> = BufReader::new(&file).split(b'\n').collect::<Result<_, _>>()?;
-        let mut entries = Vec::new();
-        let count = lines.len();
-        let mut torn = false;
-        for (index, line) in lines.iter().enumerate() {
-            match serde_json::from_slice(line) {
-                Ok(entry) => entries.push(entry),
-                Err(_) if line.is_empty() => {}
-                // Power failed within the last line: its write had not begun, because the line was not safe yet.
-                Err(_) if index + 1 == count => torn = true,
-                Err(error) => {
-                    return Err(io::Error::other(format!(
-                        "line {} is not a journal entry: {error}",
-                        index + 1
-                    )));
-                }
-            }
-        }
-        if torn {
-            let keep: usize = lines[..count - 1].iter().map(|l| l.len() + 1).sum();
-            file.set_len(keep as u64)?;
-        }
-        file.flush()?;
-        Ok(Self { file, entries })
+        Lines::open(path).map(Self)
     }
 
     /// Writes an entry and waits until it is on disk.
@@ -127,33 +77,27 @@ impl Journal {
         user: &str,
         method: Option<&str>,
     ) -> io::Result<()> {
-        let entry = Entry {
+        self.0.write(Entry {
             time: OffsetDateTime::now_utc(),
             action,
             state,
             tenant: tenant.to_owned(),
             user: user.to_owned(),
             method: method.map(str::to_owned),
-        };
-        let mut line = serde_json::to_vec(&entry)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()?;
-        self.entries.push(entry);
-        Ok(())
+        })
     }
 
     /// Every entry, oldest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        self.0.entries()
     }
 
     /// Passes that were created, or may have been, and whose deletion nobody confirmed.
     #[must_use]
     pub fn leftovers(&self) -> Vec<Leftover> {
         let mut open: Vec<Leftover> = Vec::new();
-        for entry in &self.entries {
+        for entry in self.entries() {
             let same = |l: &Leftover| l.tenant == entry.tenant && l.user == entry.user;
             match (entry.action, entry.state) {
                 (Action::CreatePass, State::Intended) => open.push(Leftover {
@@ -220,30 +164,6 @@ mod tests {
             .write(Action::CreatePass, State::Refused, "t", "u", None)
             .unwrap();
         assert!(journal.leftovers().is_empty());
-        std::fs::remove_file(path).unwrap();
-    }
-
-    #[test]
-    fn a_torn_last_line_is_dropped_and_a_torn_middle_refused() {
-        let path = path("torn");
-        let mut journal = Journal::open(&path).unwrap();
-        journal
-            .write(Action::CreatePass, State::Intended, "t", "u", None)
-            .unwrap();
-        drop(journal);
-        let whole = std::fs::read(&path).unwrap();
-        for cut in 1..whole.len() - 1 {
-            std::fs::write(&path, [&whole, &whole[..cut]].concat()).unwrap();
-            let mut journal = Journal::open(&path).unwrap();
-            assert_eq!(journal.entries().len(), 1);
-            journal
-                .write(Action::DeletePass, State::Done, "t", "u", None)
-                .unwrap();
-            drop(journal);
-            assert_eq!(Journal::open(&path).unwrap().entries().len(), 2);
-        }
-        std::fs::write(&path, [&whole[..9], b"\n", &whole].concat()).unwrap();
-        assert!(Journal::open(&path).is_err());
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -48,7 +48,7 @@ pub enum Reading<T> {
 
 impl<T> Reading<T> {
     /// Takes a refusal for want of permission or licence as an answer; any other error stays one.
-    fn of(result: Result<T, GraphError>) -> Result<Self, GraphError> {
+    pub(super) fn of(result: Result<T, GraphError>) -> Result<Self, GraphError> {
         match result {
             Ok(value) => Ok(Self::Read(value)),
             Err(error) => match error.refusal() {

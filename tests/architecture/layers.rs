@@ -113,6 +113,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Companion
     ("graph", &["id", "secret"]),
+    ("journal", &[]),
     ("inventory", &["id", "key", "manifest", "transcript"]),
     (
         "registration",
@@ -120,6 +121,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "graph",
             "id",
             "inventory",
+            "journal",
             "key",
             "manifest",
             "secret",
@@ -128,7 +130,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("tenant", &["graph", "id", "inventory", "secret"]),
+    ("tenant", &["graph", "id", "inventory", "journal", "secret"]),
     ("sandbox", &["id", "secret"]),
     // Command line
     ("cli::plan", &["cli", "language", "manifest", "plan"]),
@@ -187,11 +189,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 /// Parts of the online mode.
-const COMPANION: [&str; 7] = [
+const COMPANION: [&str; 8] = [
     "cli::companion",
     "cli::sandbox",
     "graph",
     "inventory",
+    "journal",
     "registration",
     "sandbox",
     "tenant",

@@ -201,6 +201,12 @@ fn validate(description: &Value, schema: &Value, value: &Value, at: &str, wrong:
         }
         Value::Object(members) => {
             let (mut known, mut open, mut required) = (Vec::new(), false, Vec::new());
+            // An object that names its own type is of that type, where a list promises only the one it derives from.
+            let own = members
+                .get("@odata.type")
+                .and_then(|kind| kind.as_str()?.strip_prefix('#'));
+            let own = own.map(|kind| &description["components"]["schemas"][kind]);
+            let schema = own.filter(|own| own.is_object()).unwrap_or(schema);
             collect(description, schema, &mut known, &mut open, &mut required);
             for name in required {
                 if !members.contains_key(name) {
@@ -208,7 +214,8 @@ fn validate(description: &Value, schema: &Value, value: &Value, at: &str, wrong:
                 }
             }
             for (name, value) in members {
-                match known.iter().find(|(known, _)| known == name) {
+                // The service reads `clientDataJson` as well.
+                match known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
                     Some((_, schema)) => {
                         validate(description, schema, value, &format!("{at}.{name}"), wrong);
                     }

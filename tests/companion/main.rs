@@ -17,3 +17,4 @@ mod sandbox_creation;
 mod sandbox_directory;
 mod sandbox_faults;
 mod sandbox_policies;
+mod setup;

@@ -147,10 +147,10 @@ const WRONG: &[(&str, Outcome, Change)] = &[
         c.settings.groups[0].members.pop();
     }),
     ("accountFit", Outcome::Failure, |c| {
-        c.settings.users[0].account_enabled = false
+        c.settings.users[0].account_enabled = false;
     }),
     ("accountFit", Outcome::Failure, |c| {
-        c.settings.users[0].user_type = "Guest".into()
+        c.settings.users[0].user_type = "Guest".into();
     }),
     ("accountFit", Outcome::Failure, |c| {
         c.settings.users[0].on_premises_sync_enabled = Some(true);
@@ -163,16 +163,16 @@ const WRONG: &[(&str, Outcome, Change)] = &[
     ("nameLength", Outcome::Warning, |c| rename(c, 50)),
     ("nameLength", Outcome::Failure, |c| rename(c, 65)),
     ("domain", Outcome::Failure, |c| {
-        domain(c, "contoso.onmicrosoft.com", "Federated")
+        domain(c, "contoso.onmicrosoft.com", "Federated");
     }),
     ("domain", Outcome::Warning, |c| {
-        domain(c, "contoso.example", "Managed")
+        domain(c, "contoso.example", "Managed");
     }),
     ("passwordExpiry", Outcome::Warning, |c| {
-        c.settings.users[1].password_policies = None
+        c.settings.users[1].password_policies = None;
     }),
     ("group", Outcome::Failure, |c| {
-        c.question.group = Some("Elsewhere".into())
+        c.question.group = Some("Elsewhere".into());
     }),
     ("group", Outcome::Warning, |c| {
         for policy in [&mut c.settings.fido2, &mut c.settings.temporary_access_pass] {
@@ -191,7 +191,7 @@ const WRONG: &[(&str, Outcome, Change)] = &[
         c.settings.groups[0].members.push(id);
     }),
     ("groupProtection", Outcome::Warning, |c| {
-        c.settings.groups[0].is_assignable_to_role = false
+        c.settings.groups[0].is_assignable_to_role = false;
     }),
     ("passkeysEnabled", Outcome::Failure, |c| {
         c.settings.fido2.insert("state".into(), json!("disabled"));
@@ -206,10 +206,10 @@ const WRONG: &[(&str, Outcome, Change)] = &[
         c.settings.fido2.insert("excludeTargets".into(), target);
     }),
     ("model", Outcome::Failure, |c| {
-        restrict(c, &Aaguid([8; 16]).to_string())
+        restrict(c, &Aaguid([8; 16]).to_string());
     }),
     ("model", Outcome::NotChecked, |c| {
-        c.question.accounts[0].models.clear()
+        c.question.accounts[0].models.clear();
     }),
     ("model", Outcome::Failure, |c| {
         let other = "00000000-0000-0000-0000-000000000002";
@@ -239,16 +239,16 @@ const WRONG: &[(&str, Outcome, Change)] = &[
         c.settings.registration_campaign.remove("excludeTargets");
     }),
     ("campaign", Outcome::Warning, |c| {
-        c.settings.registration_campaign.clear()
+        c.settings.registration_campaign.clear();
     }),
     ("securityDefaults", Outcome::Warning, |c| {
-        c.settings.security_defaults = true
+        c.settings.security_defaults = true;
     }),
     ("securityDefaults", Outcome::NotChecked, |c| {
-        c.token = Some(token_without("Policy.Read.All"))
+        c.token = Some(token_without("Policy.Read.All"));
     }),
     ("conditionalAccess", Outcome::NotChecked, |c| {
-        c.token = Some(token_without("Policy.Read.All"))
+        c.token = Some(token_without("Policy.Read.All"));
     }),
     ("conditionalAccess", Outcome::Warning, |c| {
         c.settings.conditional_access = vec![access("enabled", &[])];
@@ -258,20 +258,20 @@ const WRONG: &[(&str, Outcome, Change)] = &[
     }),
     ("role", Outcome::Warning, |c| role(c, Value::Null, "Assigned")),
     ("rolePermanent", Outcome::Failure, |c| {
-        role(c, json!("2030-01-01T00:00:00Z"), "Assigned")
+        role(c, json!("2030-01-01T00:00:00Z"), "Assigned");
     }),
     ("rolePermanent", Outcome::Failure, |c| {
-        role(c, Value::Null, "Activated")
+        role(c, Value::Null, "Activated");
     }),
     ("rolePermanent", Outcome::NotChecked, |c| {
         role(c, Value::Null, "Assigned");
         c.settings.licence = Licence::P1;
     }),
     ("signInLog", Outcome::Warning, |c| {
-        c.settings.licence = Licence::Free
+        c.settings.licence = Licence::Free;
     }),
     ("signInLog", Outcome::Warning, |c| {
-        c.token = Some(token_without("AuditLog.Read.All"))
+        c.token = Some(token_without("AuditLog.Read.All"));
     }),
 ];
 

@@ -172,8 +172,9 @@ fn a_wrong_credential_is_refused_and_its_twin_accepted() {
     let (_, begun) = options(&sandbox, "v1.0", "");
     let mut body = answer_to(&begun, &mut Authenticator::new(), Wrong::Nothing);
     // The other spelling is read as well.
-    let response = &mut body["publicKeyCredential"]["response"];
-    response["clientDataJson"] = response["clientDataJSON"].take();
+    let response = body["publicKeyCredential"]["response"].as_object_mut().unwrap();
+    let data = response.remove("clientDataJSON").unwrap();
+    response.insert("clientDataJson".into(), data);
     let (status, answer) = graph(&sandbox, "POST", &methods("v1.0", UPN, ""), Some(&body));
     assert_eq!(status, 201, "{answer}");
 }
