@@ -151,7 +151,7 @@ impl Facts {
         }
         let group = match asked {
             Some(group) => group,
-            None => shared_group(graph, &passkeys, &passes, &accounts)?,
+            None => shared_group(graph, &passkeys, &passes, &campaign, &accounts)?,
         };
         let group = match group {
             Some(group) => Some(GroupFacts {
@@ -231,21 +231,24 @@ fn group(graph: &Client, name: &str) -> Result<Option<Group>, GraphError> {
     Ok(first.filter(|_| found.is_empty()))
 }
 
-/// The group through which both policies take every account in, if there is one.
+/// The first group that holds every account and that a policy was given for them.
 fn shared_group(
     graph: &Client,
     passkeys: &PasskeyPolicy,
     passes: &PassPolicy,
+    campaign: &Campaign,
     accounts: &[AccountFacts],
 ) -> Result<Option<Group>, GraphError> {
     let found: Vec<&Found> = accounts.iter().filter_map(|a| a.found.as_ref()).collect();
-    let holds_all = |id: &str| !found.is_empty() && found.iter().all(|f| f.scope.has(id));
-    let mut groups = passkeys.include_targets.iter().filter_map(|t| t.group());
-    let everyone = |id: &str| {
-        let targets = &passes.include_targets;
-        targets.iter().any(|t| t.id == id) || targets.iter().any(|t| t.group().is_none())
-    };
-    match groups.find(|id| holds_all(id) && everyone(id)) {
+    let holds_all = |id: &&str| !found.is_empty() && found.iter().all(|f| f.scope.has(id));
+    // Who is included where others are not, or left out of what everyone else is asked.
+    let lists = [
+        &passkeys.include_targets,
+        &passes.include_targets,
+        &campaign.exclude_targets,
+    ];
+    let mut groups = lists.into_iter().flatten().filter_map(|t| t.group());
+    match groups.find(holds_all) {
         Some(id) => graph.group(id).map(Some),
         None => Ok(None),
     }

@@ -178,6 +178,7 @@ const WRONG: &[(&str, Outcome, Change)] = &[
         for policy in [&mut c.settings.fido2, &mut c.settings.temporary_access_pass] {
             policy.remove("includeTargets");
         }
+        c.settings.registration_campaign.remove("excludeTargets");
     }),
     ("groupComplete", Outcome::Failure, |c| {
         c.question.group = Some("emergency access".into());
@@ -314,7 +315,7 @@ fn profiles(case: &mut Case, allowed: &str) {
 }
 
 fn access(state: &str, excluded: &[&str]) -> Value {
-    json!({"id": "00000000-0000-4000-8000-00000000ca01", "displayName": "MFA for all", "state": state,
+    json!({"displayName": "MFA for all", "state": state,
         "conditions": {"users": {"includeUsers": ["All"], "excludeGroups": excluded}}})
 }
 

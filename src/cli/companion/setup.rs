@@ -34,6 +34,10 @@ Exit codes: 0 shown, or done; 2 wrong use; 20 the tenant is not one in which thi
 tenant does not show a change in time; 25 interrupted; 26 the journal cannot be written. After each of them the same
 command goes on where this one ended.")]
 #[command(group(ArgGroup::new("wish").required(true).args(["file", "accounts"])))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(super) struct Setup {
     /// What the tenant is to have (TOML).
     file: Option<PathBuf>,

@@ -13,7 +13,7 @@ pub(super) fn judge(question: &Question, facts: &Facts, findings: &mut Findings)
             ),
             None => (
                 Outcome::Warning,
-                "No group holds these accounts in both policies, so exclusions cannot be made through one.",
+                "No policy names a group that holds these accounts.",
                 "group",
             ),
         };
