@@ -364,7 +364,7 @@ fn a_tenant_in_which_it_cannot_be_done_is_refused_before_anything_is_written() {
     type Break = fn(&mut Settings, &mut Wish);
     let cases: &[(&str, Break)] = &[
         ("tenant", |_, w| {
-            w.tenant_id = Some("00000000-0000-4000-8000-000000000000".into())
+            w.tenant_id = Some("00000000-0000-4000-8000-000000000000".into());
         }),
         ("disabled", |s, _| {
             s.users.push(User::named(ACCOUNTS[0]));
@@ -372,7 +372,7 @@ fn a_tenant_in_which_it_cannot_be_done_is_refused_before_anything_is_written() {
         }),
         ("2 groups", |s, _| {
             s.groups
-                .extend([Group::named("Emergency access"), Group::named("emergency access")])
+                .extend([Group::named("Emergency access"), Group::named("emergency access")]);
         }),
         ("exclusion wins", |s, _| {
             s.groups.push(Group::named("Emergency access"));
