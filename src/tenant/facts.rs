@@ -47,12 +47,13 @@ pub enum Reading<T> {
 }
 
 impl<T> Reading<T> {
-    /// Takes a refusal for want of permission or licence as an answer; any other error stays one.
+    /// Takes a refusal for want of permission, licence or the thing itself as an answer; any other error stays one.
     pub(super) fn of(result: Result<T, GraphError>) -> Result<Self, GraphError> {
         match result {
             Ok(value) => Ok(Self::Read(value)),
             Err(error) => match error.refusal() {
-                Some(refusal) if refusal.status == 403 || refusal.is_unlicensed() => {
+                // Not every cloud has every list: what is not there is not read either.
+                Some(refusal) if matches!(refusal.status, 403 | 404) || refusal.is_unlicensed() => {
                     Ok(Self::Hidden(format!("{} {}", refusal.status, refusal.code)))
                 }
                 _ => Err(error),

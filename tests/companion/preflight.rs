@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use glasskey::graph::{Client, GLOBAL_ADMINISTRATOR, Interrupt, Pace, Service};
 use glasskey::id::Aaguid;
-use glasskey::sandbox::{Group, Licence, Options, Settings, User};
+use glasskey::sandbox::{Effect, Fault, Group, Licence, Options, Settings, User};
 use glasskey::secret::Secret;
 use glasskey::tenant::facts::{Facts, Model, Question, Wanted};
 use glasskey::tenant::preflight::{Finding, Outcome, judge};
@@ -454,6 +454,32 @@ fn a_failure_has_the_words_that_the_registration_would_have() {
             (Outcome::Failure, Some(met.hint()))
         );
     }
+}
+
+#[test]
+fn what_a_cloud_does_not_have_is_not_checked_and_the_rest_is() {
+    let case = Case::new();
+    let sandbox = Recorded::start(case.settings);
+    for path in ["conditionalAccess", "identitySecurityDefaults"] {
+        sandbox.add_fault(Fault {
+            method: None,
+            path: path.into(),
+            skip: 0,
+            count: 1,
+            effect: Effect::Status {
+                status: 404,
+                retry_after: None,
+                code: Some("ResourceNotFound".into()),
+                message: None,
+            },
+        });
+    }
+    let facts = Facts::read(&client(&sandbox), &case.question).unwrap();
+    let findings = judge(&case.question, &facts);
+    for check in ["conditionalAccess", "securityDefaults"] {
+        assert_eq!(outcome(&findings, check), Outcome::NotChecked);
+    }
+    assert_eq!(outcome(&findings, "passkeyScope"), Outcome::Pass);
 }
 
 fn command(sandbox: &Recorded, more: &[&str]) -> Output {
