@@ -84,7 +84,9 @@ fn labels() -> Vec<Page> {
         fingerprint: KeyFingerprint::of(&number.to_le_bytes()),
     };
     let labels = (0..COUNT).map(label).collect();
-    LabelSheet::new(Stock::named("L7651").unwrap(), 1, labels).pages().unwrap()
+    LabelSheet::new(Stock::named("L7651").unwrap(), 1, labels)
+        .pages()
+        .unwrap()
 }
 
 fn compare(name: &str, folder: &Path, pages: fn() -> Vec<Page>) {

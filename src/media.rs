@@ -32,6 +32,8 @@ pub const TRANSCRIPT: &str = "transcript.jsonl";
 const FOLDER: &str = "ceremony-";
 /// Name of the manifest in the ceremony's folder.
 pub const MANIFEST: &str = "manifest.age";
+/// Name of the record's copy in the ceremony's folder.
+pub const RECORD: &str = "record.pdf";
 
 /// A directory that stands for the officer's stick.
 pub struct Stick {

@@ -219,6 +219,14 @@ def check_transcript(payload):
     transcript.check_all(entries, check)
 
 
+def check_record(payload):
+    done = run("pdftotext", "-layout", MANIFEST.parent / "record.pdf", "-", text=True)
+    labels = [key["label"] for key in payload["keys"]]
+    check("the record's copy on the stick names every key", all(label in done.stdout for label in labels))
+    digits = "".join(done.stdout.split()).lower()
+    check("and the station's fingerprint", FINGERPRINT in digits)
+
+
 def check_report(payload):
     report = json.loads((ROOT / "report.json").read_text())
     check("the report says registered, in a sandbox tenant", report["result"] == "registered" and report["tenant"]["sandbox"])
@@ -244,6 +252,7 @@ check_labels(content)
 check_pins(content)
 check_keys(content)
 check_transcript(content)
+check_record(content)
 check_report(content)
 failed = results.count(False)
 print(f"{results.count(True)} passed, {failed} failed")

@@ -9,10 +9,11 @@ use super::on_paper;
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::manifest::Manifest;
 use crate::manifest::schema::{CeremonyFacts, SlipCount, TranscriptHead};
-use crate::media::{MANIFEST, MediaError};
+use crate::media::{MANIFEST, MediaError, RECORD};
 use crate::paper::label::{LabelContent, LabelSheet};
 use crate::paper::slip::SlipPart;
 use crate::paper::{Document, LayoutError};
+use crate::printer::pdf;
 use crate::transcript::{Entry, hex};
 
 /// Finds what could not be printed later, before a key is touched.
@@ -63,13 +64,25 @@ pub(super) fn fingerprint(driver: &Driver<'_>) -> String {
     )
 }
 
-/// Prints the ceremony record.
+/// Prints the ceremony record, and leaves the same pages as a file on the stick.
 pub(super) fn print_record(driver: &mut Driver<'_>) -> Result<Outcome, Failure> {
-    let content = on_paper::record(driver);
-    let printed = driver.print(&Document::Record(Box::new(content)));
-    printed
-        .map(|_| Outcome::RecordPrinted)
-        .map_err(|e| print_failure(&e))
+    let document = Document::Record(Box::new(on_paper::record(driver)));
+    driver.print(&document).map_err(|e| print_failure(&e))?;
+    // The signed paper counts: a ceremony does not stop for its copy.
+    if let Err(problem) = keep_copy(driver, &document) {
+        let told = format!("!  `{RECORD}`, a copy of the record, is not on the stick: {problem}");
+        let _ = driver.ports.console.tell(&told);
+    }
+    Ok(Outcome::RecordPrinted)
+}
+
+/// Writes the record as PDF; nothing on it is secret.
+fn keep_copy(driver: &Driver<'_>, record: &Document) -> Result<(), String> {
+    let pages = record
+        .pages(None, &mut |bytes| bytes.fill(0))
+        .map_err(|e| e.to_string())?;
+    let file = pdf::render(&pages);
+    driver.journal.write(RECORD, &file).map_err(|e| e.to_string())
 }
 
 pub(super) fn count(n: usize) -> u32 {

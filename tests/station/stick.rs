@@ -99,6 +99,25 @@ fn another_stick_takes_the_place_with_everything_written_to_it() {
 }
 
 #[test]
+fn a_copy_of_the_record_that_the_stick_refuses_is_told_and_stops_nothing() {
+    let told = "`record.pdf`, a copy of the record, is not on the stick";
+    let blocked = |call| Trouble {
+        call,
+        happens: Box::new(|root| {
+            let root = root.to_owned();
+            Box::new(move || fs::create_dir(crate::power::folders(&root)[0].join("record.pdf")).unwrap())
+        }),
+        mended: Box::new(|_| Box::new(|| {})),
+    };
+    let left = after(MANIFEST, "\"print-record\"", 0, blocked);
+    assert_eq!(said(&left, told), 1);
+    assert!(!left.manifest.is_empty());
+    let left = stage::play(MANIFEST, None).unwrap();
+    assert_eq!(said(&left, told), 0);
+    assert!(left.stick.windows(5).any(|bytes| bytes == b"%PDF-"));
+}
+
+#[test]
 fn an_export_that_the_stick_refuses_is_repeated() {
     // A folder where the manifest should be stands for every way in which a file cannot be written.
     let blocked = |call| Trouble {
