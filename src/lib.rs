@@ -48,13 +48,15 @@ pub mod console;
 #[cfg(feature = "station")]
 pub mod media;
 #[cfg(feature = "station")]
-pub mod paper;
-#[cfg(feature = "station")]
 pub mod pin;
 #[cfg(feature = "station")]
-pub mod printer;
-#[cfg(feature = "station")]
 pub mod vault;
+
+// Pages and their languages: the station's slips, labels and records, the companion's reports.
+#[cfg(any(feature = "station", feature = "companion"))]
+pub mod paper;
+#[cfg(any(feature = "station", feature = "companion"))]
+pub mod printer;
 
 // Companion: the online mode.
 #[cfg(feature = "companion")]
@@ -65,6 +67,8 @@ pub mod inventory;
 pub mod journal;
 #[cfg(feature = "companion")]
 pub mod registration;
+#[cfg(feature = "companion")]
+pub mod report;
 #[cfg(feature = "companion")]
 pub mod sandbox;
 #[cfg(feature = "companion")]

@@ -9,6 +9,7 @@ mod compare;
 mod conditions;
 mod error;
 pub mod journal;
+mod ledger;
 mod pass;
 mod proof;
 pub mod report;
@@ -17,6 +18,7 @@ mod voice;
 
 pub use error::RegistrationError;
 pub use journal::Journal;
+pub use ledger::{InventoryLedger, Ledger, NoLedger};
 pub use report::Report;
 pub use tap::{OnMismatch, OnWrongKey, Options, Registration};
 pub use voice::{PersonSteps, Voice};

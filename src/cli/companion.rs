@@ -1,9 +1,11 @@
 //! `glasskey companion`: arguments to requests, and their outcome to text and exit code. One file for each command.
 
 mod connection;
+mod inventory;
 mod opening;
 mod preflight;
 mod register;
+mod report;
 mod setup;
 mod terminal;
 
@@ -16,6 +18,7 @@ use clap::{Args, Subcommand};
 
 use super::input;
 use crate::graph::{GraphError, Interrupt};
+use crate::inventory::InventoryError;
 
 /// How the companion ends; documented in docs/registrar.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,18 @@ enum Exit {
     Interrupted = 25,
     /// Journal or report cannot be written.
     File = 26,
+    /// The inventory cannot be read or written.
+    Inventory = 50,
+    /// The inventory was written by a newer program.
+    NewerInventory = 51,
+    /// A key is in the inventory with other data, or belongs to another account.
+    Conflict = 52,
+    /// Rehearsal and real keys in one inventory.
+    Mixed = 53,
+    /// The inventory has no such key, or the key's state does not allow it.
+    NotAllowed = 54,
+    /// Another run has claimed the key.
+    Claimed = 55,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +77,10 @@ enum Command {
     Register(Box<register::Register>),
     Preflight(Box<preflight::Preflight>),
     Setup(Box<setup::Setup>),
+    /// Keeps and shows what is known of every key.
+    #[command(subcommand)]
+    Inventory(Box<inventory::Command>),
+    Report(Box<report::Report>),
 }
 
 /// Runs the command.
@@ -70,6 +89,8 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Command::Register(register) => register.run(),
         Command::Preflight(preflight) => preflight.run(),
         Command::Setup(setup) => setup.run(),
+        Command::Inventory(command) => command.run(),
+        Command::Report(report) => report.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +127,34 @@ fn graph_failed(error: &GraphError) -> Failed {
     (Exit::Graph, format!("{error}."), hint.to_owned())
 }
 
+fn exit_of_inventory(error: &InventoryError) -> Exit {
+    match error {
+        InventoryError::Address(_)
+        | InventoryError::Missing(_)
+        | InventoryError::Foreign(_)
+        | InventoryError::Database(_) => Exit::Inventory,
+        InventoryError::Newer { .. } => Exit::NewerInventory,
+        InventoryError::Conflict { .. }
+        | InventoryError::SameKey { .. }
+        | InventoryError::OtherAccount { .. } => Exit::Conflict,
+        InventoryError::Mixed { .. } => Exit::Mixed,
+        InventoryError::Unknown(_)
+        | InventoryError::NotAllowed { .. }
+        | InventoryError::OutOfService { .. } => Exit::NotAllowed,
+        InventoryError::Taken { .. } | InventoryError::ClaimLost(_) => Exit::Claimed,
+    }
+}
+
+impl From<InventoryError> for Failed {
+    fn from(error: InventoryError) -> Self {
+        (
+            exit_of_inventory(&error),
+            error.to_string(),
+            error.hint().to_owned(),
+        )
+    }
+}
+
 /// An interruption sets a flag; every wait looks at it, so that what was begun is cleaned up before the end.
 fn interruptible() -> Result<Interrupt, Failed> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -124,8 +173,8 @@ fn interruptible() -> Result<Interrupt, Failed> {
     Ok(Interrupt::new(flag))
 }
 
-fn read(path: &std::path::Path) -> Result<crate::secret::Secret<Vec<u8>>, Failed> {
-    input::read(path).map_err(|what| usage(what, ""))
+fn read_manifest(path: &std::path::Path) -> Result<crate::secret::Secret<Vec<u8>>, Failed> {
+    input::read_manifest(path).map_err(|what| usage(what, ""))
 }
 
 fn read_secret_text(path: &std::path::Path) -> Result<crate::secret::Secret<String>, Failed> {

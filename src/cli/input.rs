@@ -6,15 +6,29 @@ use std::path::Path;
 use crate::manifest::OpenError;
 use crate::secret::{Secret, with_capacity};
 
-/// Largest manifest, transcript, identity, token or fingerprint file that is read.
+/// Largest transcript, identity, token or fingerprint file that is read.
 const FILE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Largest manifest that the companion reads: more than fifty thousand keys.
+#[cfg(feature = "companion")]
+const MANIFEST_LIMIT: usize = 256 * 1024 * 1024;
 
 /// Reads a file; the error is a sentence.
 pub(super) fn read(path: &Path) -> Result<Secret<Vec<u8>>, String> {
+    read_up_to(path, FILE_LIMIT)
+}
+
+/// Reads a manifest; the error is a sentence.
+#[cfg(feature = "companion")]
+pub(super) fn read_manifest(path: &Path) -> Result<Secret<Vec<u8>>, String> {
+    read_up_to(path, MANIFEST_LIMIT)
+}
+
+fn read_up_to(path: &Path, limit: usize) -> Result<Secret<Vec<u8>>, String> {
     let cannot = |error: &dyn std::fmt::Display| format!("{} cannot be read: {error}", path.display());
     let file = std::fs::File::open(path).map_err(|e| cannot(&e))?;
     let length = usize::try_from(file.metadata().map_err(|e| cannot(&e))?.len()).unwrap_or(usize::MAX);
-    if length > FILE_LIMIT {
+    if length > limit {
         return Err(cannot(&"it is too large"));
     }
     let mut bytes = with_capacity(length + 1);

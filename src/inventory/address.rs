@@ -70,7 +70,9 @@ impl Address {
         let state = state.or_else(|| home.map(|home| home.join(".local/state")));
         match state {
             Some(state) => Ok(Self::File(state.join("glasskey/inventory.sqlite"))),
-            None => Err(wrong("there is no home directory, and no `--inventory` was given")),
+            None => Err(wrong(
+                "there is no home directory, and no `--inventory` was given",
+            )),
         }
     }
 }
@@ -101,10 +103,16 @@ impl Server {
             (None, Some(folder)) if folder.starts_with('/') => (At::Socket(folder.into()), true),
             (Some(host), None) => place(&host)?,
             (None, None) => (At::Socket("/var/run/postgresql".into()), true),
-            _ => return Err(wrong("a host stands before the database, or `?host=/FOLDER` after it, not both")),
+            _ => {
+                return Err(wrong(
+                    "a host stands before the database, or `?host=/FOLDER` after it, not both",
+                ));
+            }
         };
         Ok(Self {
-            user: (!url.username().is_empty()).then(|| decoded(url.username())).transpose()?,
+            user: (!url.username().is_empty())
+                .then(|| decoded(url.username()))
+                .transpose()?,
             at,
             port: url.port().unwrap_or(5432),
             database,
@@ -153,17 +161,12 @@ fn decoded(text: &str) -> Result<String, InventoryError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
-        match (first, after.get(..2).and_then(hex)) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits
+            .filter(|digits| *first == b'%' && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => Ok(text),
@@ -228,9 +231,14 @@ mod tests {
             assert_eq!(found.map(|s| s.tls), expected, "{mode}");
         }
         for local in ["localhost", "127.0.0.1", "[::1]"] {
-            assert_eq!(server(&format!("postgres://{local}/keys")).unwrap().tls, Tls::None);
             assert_eq!(
-                server(&format!("postgres://{local}/keys?sslmode=require")).unwrap().tls,
+                server(&format!("postgres://{local}/keys")).unwrap().tls,
+                Tls::None
+            );
+            assert_eq!(
+                server(&format!("postgres://{local}/keys?sslmode=require"))
+                    .unwrap()
+                    .tls,
                 Tls::Public
             );
         }
@@ -244,7 +252,10 @@ mod tests {
             "postgres://ada:hunter2@[::/keys",
         ] {
             let error = server(text).unwrap_err();
-            assert!(!format!("{error} {error:?} {}", error.hint()).contains("hunter2"), "{text}");
+            assert!(
+                !format!("{error} {error:?} {}", error.hint()).contains("hunter2"),
+                "{text}"
+            );
         }
         assert!(server("postgres://ada@db.example/keys?password=hunter2").is_err());
         assert!(server("postgres://ada@db.example/keys").is_ok());
@@ -253,9 +264,13 @@ mod tests {
     #[test]
     fn the_default_is_in_the_state_directory() {
         let file = |state: Option<&str>, home: Option<&str>| {
-            Address::default_file(state.map(Into::into), home.map(Into::into)).map(|address| address.to_string())
+            Address::default_file(state.map(Into::into), home.map(Into::into))
+                .map(|address| address.to_string())
         };
-        assert_eq!(file(Some("/s"), Some("/h")), Ok("/s/glasskey/inventory.sqlite".into()));
+        assert_eq!(
+            file(Some("/s"), Some("/h")),
+            Ok("/s/glasskey/inventory.sqlite".into())
+        );
         for state in [None, Some("relative")] {
             let expected = "/h/.local/state/glasskey/inventory.sqlite";
             assert_eq!(file(state, Some("/h")), Ok(expected.into()));

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::event::stamp;
-use super::{Kind, KeyState, Step};
+use super::{KeyState, Kind, Step};
 use crate::id::LabelId;
 
 /// Why an inventory cannot be used, or refuses something. No text holds a password.
@@ -48,7 +48,9 @@ pub enum InventoryError {
         differences: Vec<String>,
     },
     /// The very same key stands under another label.
-    #[error("The key with label {label} for {account} is in the inventory already, as label {other} for {other_account}. Nothing was changed.")]
+    #[error(
+        "The key with label {label} for {account} is in the inventory already, as label {other} for {other_account}. Nothing was changed."
+    )]
     SameKey {
         /// Label in the manifest.
         label: LabelId,

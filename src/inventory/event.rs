@@ -8,7 +8,8 @@ use time::macros::format_description;
 use super::{KeyState, Step};
 use crate::id::{BagNumber, SlipNumber};
 
-const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const STAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// A time as the inventory writes it: RFC 3339, UTC, whole seconds; such texts sort by time.
 #[must_use]

@@ -24,7 +24,11 @@ impl Kind {
     /// What a manifest is from.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
-        if manifest.ceremony.rehearsal { Self::Rehearsal } else { Self::Real }
+        if manifest.ceremony.rehearsal {
+            Self::Rehearsal
+        } else {
+            Self::Real
+        }
     }
 
     pub(super) fn word(self) -> &'static str {

@@ -3,7 +3,7 @@
 use super::event::stamp;
 use super::facts::{Facts, differences};
 use super::store::{Store, Value};
-use super::{Author, Event, Inventory, InventoryError, Kind, KeyState, record, schema};
+use super::{Author, Event, Inventory, InventoryError, KeyState, Kind, record, schema};
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::manifest::schema::PreparedKey;
 use crate::manifest::{Manifest, StationFingerprint};
@@ -94,7 +94,12 @@ fn take_in(
 }
 
 /// Adds a key; false where its label or its public key is there already.
-fn insert(store: &mut Store, manifest: &Manifest, key: &PreparedKey, facts: &str) -> Result<bool, InventoryError> {
+fn insert(
+    store: &mut Store,
+    manifest: &Manifest,
+    key: &PreparedKey,
+    facts: &str,
+) -> Result<bool, InventoryError> {
     let bag = |bag: &Option<crate::id::BagNumber>| Value::from(bag.as_ref().map(ToString::to_string));
     let public_key = &key.identity.public_key;
     let values = [

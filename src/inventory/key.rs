@@ -103,8 +103,11 @@ impl Filter {
     pub fn admits(&self, key: &Key) -> bool {
         let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
         let in_state = self.states.is_empty() || self.states.contains(&key.state);
-        let of_account =
-            self.accounts.is_empty() || self.accounts.iter().any(|a| same(a.as_str(), key.account.as_str()));
+        let of_account = self.accounts.is_empty()
+            || self
+                .accounts
+                .iter()
+                .any(|a| same(a.as_str(), key.account.as_str()));
         let kept = key.custodian.as_deref().unwrap_or_default();
         let of_custodian = self.custodians.is_empty() || self.custodians.iter().any(|c| same(c, kept));
         let is_due = self

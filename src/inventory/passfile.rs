@@ -24,11 +24,15 @@ pub(super) fn password(server: &Server) -> Result<Option<Secret<String>>, Invent
 }
 
 fn read(path: &Path, server: &Server, local_user: &str) -> Result<Option<Secret<String>>, InventoryError> {
-    let wrong = |what: String| InventoryError::Address(format!("the password file {} {what}", path.display()));
+    let wrong =
+        |what: String| InventoryError::Address(format!("the password file {} {what}", path.display()));
     let cannot = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
     let about = std::fs::metadata(path).map_err(cannot)?;
     if about.permissions().mode() & 0o077 != 0 {
-        return Err(wrong(format!("can be read by others: chmod 600 {}", path.display())));
+        return Err(wrong(format!(
+            "can be read by others: chmod 600 {}",
+            path.display()
+        )));
     }
     if about.len() > LIMIT {
         return Err(wrong("is too large".into()));
@@ -45,16 +49,18 @@ fn find(text: &str, server: &Server, local_user: &str) -> Option<Secret<String>>
     };
     let port = server.port.to_string();
     let user = server.user.as_deref().unwrap_or(local_user);
-    text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-        let (fields, password) = fields(line)?;
-        let fits = |field: &str, wanted: &str| field == "*" || field == wanted;
-        let [host, at_port, database, of_user] = &fields;
-        let right = hosts.iter().any(|wanted| fits(host, wanted))
-            && fits(at_port, &port)
-            && fits(database, &server.database)
-            && fits(of_user, user);
-        right.then(|| Secret::new(plain(password)))
-    })
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .find_map(|line| {
+            let (fields, password) = fields(line)?;
+            let fits = |field: &str, wanted: &str| field == "*" || field == wanted;
+            let [host, at_port, database, of_user] = &fields;
+            let right = hosts.iter().any(|wanted| fits(host, wanted))
+                && fits(at_port, &port)
+                && fits(database, &server.database)
+                && fits(of_user, user);
+            right.then(|| Secret::new(plain(password)))
+        })
 }
 
 /// Four fields without their escapes, and the rest of the line.
@@ -105,18 +111,33 @@ mod tests {
     fn the_first_line_that_fits_counts() {
         let text = "# host:port:database:user:password\n\
             db.example:5432:other:ada:wrong\ndb.example:*:keys:ada:right\n*:*:*:*:rest\n";
-        assert_eq!(found(text, "postgres://ada@db.example/keys").as_deref(), Some("right"));
-        assert_eq!(found(text, "postgres://db.example/keys").as_deref(), Some("right"));
-        assert_eq!(found(text, "postgres://bob@db.example/keys").as_deref(), Some("rest"));
+        assert_eq!(
+            found(text, "postgres://ada@db.example/keys").as_deref(),
+            Some("right")
+        );
+        assert_eq!(
+            found(text, "postgres://db.example/keys").as_deref(),
+            Some("right")
+        );
+        assert_eq!(
+            found(text, "postgres://bob@db.example/keys").as_deref(),
+            Some("rest")
+        );
         assert_eq!(found("a:b:c", "postgres://ada@db.example/keys"), None);
         let socket = "localhost:5432:keys:ada:one\n";
-        assert_eq!(found(socket, "postgres:///keys?host=/run/pg").as_deref(), Some("one"));
+        assert_eq!(
+            found(socket, "postgres:///keys?host=/run/pg").as_deref(),
+            Some("one")
+        );
     }
 
     #[test]
     fn escapes_are_those_of_postgresql() {
         let text = r"db.example:5432:ke\:ys:ada:a\:b\\c";
-        assert_eq!(found(text, "postgres://ada@db.example/ke:ys").as_deref(), Some(r"a:b\c"));
+        assert_eq!(
+            found(text, "postgres://ada@db.example/ke:ys").as_deref(),
+            Some(r"a:b\c")
+        );
     }
 
     #[test]

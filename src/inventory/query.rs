@@ -6,7 +6,8 @@ use super::store::Row;
 use super::{Filter, History, Inventory, InventoryError, Key, KeyState};
 use crate::id::{LabelId, SlipNumber};
 
-const COLUMNS: &str = "label, state, account, place, custodian, safe, slip, key_bag, slip_bag, second_slip_bag, ceremony,
+const COLUMNS: &str =
+    "label, state, account, place, custodian, safe, slip, key_bag, slip_bag, second_slip_bag, ceremony,
     product, aaguid, serial, fingerprint, attested, prepared, registered, proven, drilled, tenant, method,
     claim_run, claim_who, claim_until";
 
@@ -55,10 +56,15 @@ impl Inventory {
 
 fn key(row: &Row) -> Result<Key, InventoryError> {
     let time = |column| row.optional_text(column).as_deref().and_then(read_stamp);
-    let slip = row.integer(6).and_then(|number| SlipNumber::new(u32::try_from(number).ok()?));
+    let slip = row
+        .integer(6)
+        .and_then(|number| SlipNumber::new(u32::try_from(number).ok()?));
     let claim = || {
         let until = time(24)?;
-        Some(Claim { who: row.text(23), until })
+        Some(Claim {
+            who: row.text(23),
+            until,
+        })
     };
     Ok(Key {
         label: parsed(row, 0, "label")?,

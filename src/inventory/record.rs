@@ -91,7 +91,10 @@ pub(super) fn look(store: &mut Store, label: &LabelId) -> Result<Now, InventoryE
         state,
         account: row.text(1),
         run: row.optional_text(2),
-        claim: read_stamp(&row.text(4)).map(|until| Claim { who: row.text(3), until }),
+        claim: read_stamp(&row.text(4)).map(|until| Claim {
+            who: row.text(3),
+            until,
+        }),
     })
 }
 
@@ -152,7 +155,11 @@ fn change(
                 ("second_slip_bag", bag(&places.second_slip_bag)),
             ];
             columns.extend(slip.map(|slip| ("slip", slip.into())));
-            columns.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text?.into()))));
+            columns.extend(
+                texts
+                    .into_iter()
+                    .filter_map(|(name, text)| Some((name, text?.into()))),
+            );
         }
         _ => {}
     }

@@ -104,7 +104,13 @@ pub(super) fn settle_kind(store: &mut Store, kind: Kind, ceremony: &str) -> Resu
 pub(super) fn kind(store: &mut Store) -> Result<Option<Kind>, InventoryError> {
     let rows = store.query("SELECT kind FROM glasskey_inventory", &[])?;
     let word = rows.first().and_then(|row| row.optional_text(0));
-    Ok(word.map(|word| if word == Kind::Real.word() { Kind::Real } else { Kind::Rehearsal }))
+    Ok(word.map(|word| {
+        if word == Kind::Real.word() {
+            Kind::Real
+        } else {
+            Kind::Rehearsal
+        }
+    }))
 }
 
 fn known(migrations: &[&str]) -> i64 {
@@ -133,7 +139,9 @@ fn tables(store: &mut Store) -> Result<(bool, i64), InventoryError> {
 
 fn migrate(store: &mut Store, from: i64, migrations: &[&str]) -> Result<(), InventoryError> {
     let server = store.is_server();
-    let steps = migrations.iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
+    let steps = migrations
+        .iter()
+        .skip(usize::try_from(from).unwrap_or(usize::MAX));
     for statement in steps.flat_map(|step| step.split(";\n")).map(str::trim) {
         match statement.strip_prefix("KEEP ") {
             _ if statement.is_empty() => {}
@@ -231,7 +239,10 @@ mod tests {
         let other = Address::File(folder.path().join("other"));
         let mut store = Store::open(&other, true).unwrap();
         store.batch("CREATE TABLE songs (name TEXT)").unwrap();
-        assert!(matches!(create(&mut store, &other), Err(InventoryError::Foreign(_))));
+        assert!(matches!(
+            create(&mut store, &other),
+            Err(InventoryError::Foreign(_))
+        ));
         let missing = Address::File(folder.path().join("missing"));
         assert!(matches!(
             Store::open(&missing, false).err(),

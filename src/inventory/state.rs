@@ -63,10 +63,14 @@ impl KeyState {
             (S::Prepared | S::Registered | S::Proven | S::Drilled, Step::Registered) => S::Registered,
             (S::Registered | S::Proven, Step::Proven) => S::Proven,
             // A drill proves more than a touch.
-            (S::Drilled, Step::Proven) | (S::Registered | S::Proven | S::Drilled, Step::Drilled) => S::Drilled,
+            (S::Drilled, Step::Proven) | (S::Registered | S::Proven | S::Drilled, Step::Drilled) => {
+                S::Drilled
+            }
             (S::Prepared | S::Registered | S::Proven | S::Drilled, Step::Lost) => S::Lost,
             (S::Registered | S::Proven | S::Drilled | S::Lost, Step::Revoked) => S::Revoked,
-            (S::Prepared | S::Registered | S::Proven | S::Drilled | S::Lost | S::Revoked, Step::Retired) => S::Retired,
+            (S::Prepared | S::Registered | S::Proven | S::Drilled | S::Lost | S::Revoked, Step::Retired) => {
+                S::Retired
+            }
             _ => return None,
         })
     }
@@ -74,7 +78,10 @@ impl KeyState {
     /// Whether a registration, a proof or a drill may use it.
     #[must_use]
     pub fn is_in_service(self) -> bool {
-        matches!(self, Self::Prepared | Self::Registered | Self::Proven | Self::Drilled)
+        matches!(
+            self,
+            Self::Prepared | Self::Registered | Self::Proven | Self::Drilled
+        )
     }
 
     /// Whether it opens its account today, as far as is known.
@@ -136,7 +143,9 @@ mod tests {
 
     /// Every allowed step; what is not here is refused. Columns: registered, proven, drilled, lost, revoked, retired.
     const TABLE: [(KeyState, [Option<KeyState>; 6]); 7] = {
-        use KeyState::{Drilled as D, Lost as L, Prepared as Q, Proven as P, Registered as R, Retired as X, Revoked as V};
+        use KeyState::{
+            Drilled as D, Lost as L, Prepared as Q, Proven as P, Registered as R, Retired as X, Revoked as V,
+        };
         const N: Option<KeyState> = None;
         [
             (Q, [Some(R), N, N, Some(L), N, Some(X)]),

@@ -15,7 +15,7 @@ use super::event::read_stamp;
 use super::{InventoryError, tls};
 
 /// How long a lock of somebody else is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An open database.
 pub(super) enum Store {
@@ -94,7 +94,11 @@ impl Store {
         work: impl FnOnce(&mut Self) -> Result<T, InventoryError>,
     ) -> Result<T, InventoryError> {
         // A writer of SQLite takes its lock at the start: two that read first and write later would refuse each other.
-        self.batch(if self.is_server() { "BEGIN" } else { "BEGIN IMMEDIATE" })?;
+        self.batch(if self.is_server() {
+            "BEGIN"
+        } else {
+            "BEGIN IMMEDIATE"
+        })?;
         let result = work(self).and_then(|result| self.batch("COMMIT").map(|()| result));
         if result.is_err() {
             // Where the connection is gone, the server has done so already.
@@ -137,14 +141,22 @@ impl Row {
 }
 
 fn open_file(path: &Path, create: bool) -> Result<rusqlite::Connection, InventoryError> {
-    let cannot = |error: &dyn std::fmt::Display| InventoryError::Database(format!("{}: {error}", path.display()));
+    let cannot =
+        |error: &dyn std::fmt::Display| InventoryError::Database(format!("{}: {error}", path.display()));
     if create {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            let made = std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder);
             made.map_err(|error| cannot(&error))?;
         }
         // SQLite would make it readable for everybody.
-        let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let made = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
         made.map_err(|error| cannot(&error))?;
     } else if !path.exists() {
         return Err(InventoryError::Missing(path.display().to_string()));
@@ -154,6 +166,8 @@ fn open_file(path: &Path, create: bool) -> Result<rusqlite::Connection, Inventor
     let set_up = file
         .busy_timeout(PATIENCE)
         .and_then(|()| file.pragma_update(None, "foreign_keys", true))
+        // Readers and a writer do not wait for each other.
+        .and_then(|()| file.pragma_update(None, "journal_mode", "WAL"))
         // Power may fail: a claim or an event that was answered is on disk.
         .and_then(|()| file.pragma_update(None, "synchronous", "FULL"));
     match set_up.and_then(|()| file.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))) {
@@ -198,10 +212,12 @@ fn statement(
 }
 
 fn borrowed(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    let borrow = |value| match value {
-        &Value::Text(ref text) => text as &(dyn ToSql + Sync),
-        Value::Integer(number) => number as &(dyn ToSql + Sync),
-    };
+    fn borrow(value: &Value) -> &(dyn ToSql + Sync) {
+        match value {
+            Value::Text(text) => text,
+            Value::Integer(number) => number,
+        }
+    }
     values.iter().map(borrow).collect()
 }
 
@@ -213,13 +229,21 @@ fn server_row(row: &postgres::Row) -> Result<Row, postgres::Error> {
             Value::Text(row.try_get(index)?)
         })
     };
-    row.columns().iter().enumerate().map(value).collect::<Result<_, _>>().map(Row)
+    row.columns()
+        .iter()
+        .enumerate()
+        .map(value)
+        .collect::<Result<_, _>>()
+        .map(Row)
 }
 
 fn file_error(error: &rusqlite::Error) -> InventoryError {
     InventoryError::Database(match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            format!("another program kept the file locked for {} s", PATIENCE.as_secs())
+            format!(
+                "another program kept the file locked for {} s",
+                PATIENCE.as_secs()
+            )
         }
         _ => error.to_string(),
     })

@@ -37,9 +37,11 @@ pub(super) fn connect(server: &Server) -> Result<postgres::Client, InventoryErro
     let roots = match &server.tls {
         Tls::None => {
             config.ssl_mode(SslMode::Disable);
-            return config.connect(postgres::NoTls).map_err(|error| server_error(&error));
+            return config
+                .connect(postgres::NoTls)
+                .map_err(|error| server_error(&error));
         }
-        Tls::Public => RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Tls::Public => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
         Tls::Authority(file) => authority(file)?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -56,7 +58,9 @@ pub(super) fn connect(server: &Server) -> Result<postgres::Client, InventoryErro
 
 /// The authorities in a PEM file.
 fn authority(file: &Path) -> Result<RootCertStore, InventoryError> {
-    let wrong = |what: &dyn std::fmt::Display| InventoryError::Address(format!("sslrootcert {}: {what}", file.display()));
+    let wrong = |what: &dyn std::fmt::Display| {
+        InventoryError::Address(format!("sslrootcert {}: {what}", file.display()))
+    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
         let certificate = certificate.map_err(|error| wrong(&error))?;

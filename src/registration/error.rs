@@ -1,6 +1,7 @@
 //! Why a key is not registered: one variant per kind of cause, each with its own exit code.
 
 use crate::graph::{GraphError, Interrupted};
+use crate::inventory::InventoryError;
 use crate::key::KeyError;
 
 /// Why a registration stopped.
@@ -35,6 +36,9 @@ pub enum RegistrationError {
     /// A local file, such as the journal, cannot be used.
     #[error("{0}")]
     File(String),
+    /// The inventory cannot be used, or refuses the key.
+    #[error("{0}")]
+    Inventory(InventoryError),
 }
 
 impl RegistrationError {
@@ -50,6 +54,7 @@ impl RegistrationError {
             Self::TimedOut(_) => "timedOut",
             Self::Interrupted => "interrupted",
             Self::File(_) => "file",
+            Self::Inventory(_) => "inventory",
         }
     }
 
@@ -70,6 +75,7 @@ impl RegistrationError {
             Self::TimedOut(_) | Self::Interrupted => {
                 "Repeat the command when the person is ready; it continues where this run ended.".into()
             }
+            Self::Inventory(error) => error.hint().to_owned(),
             Self::File(_) => "Correct the path or the permissions and repeat the command.".into(),
         }
     }
@@ -88,6 +94,12 @@ impl From<GraphError> for RegistrationError {
             GraphError::Interrupted(_) => Self::Interrupted,
             other => Self::Graph(other),
         }
+    }
+}
+
+impl From<InventoryError> for RegistrationError {
+    fn from(error: InventoryError) -> Self {
+        Self::Inventory(error)
     }
 }
 

@@ -10,7 +10,7 @@ use super::journal::{Action, Journal, State};
 use super::pass::OpenPass;
 use super::proof::Prover;
 use super::report::{self, Failure, KeyReport, Report};
-use super::{PersonSteps, RegistrationError, Voice, conditions};
+use super::{Ledger, NoLedger, PersonSteps, RegistrationError, Voice, conditions};
 use crate::graph::{Client, GraphError, Passkey, User};
 use crate::key::KeyBus;
 use crate::manifest::Manifest;
@@ -81,6 +81,17 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         keys: &[&PreparedKey],
         report: &mut Report,
     ) -> Result<(), RegistrationError> {
+        self.run_with(manifest, keys, report, &mut NoLedger)
+    }
+
+    /// The same, with a ledger that knows who works with which key.
+    pub fn run_with(
+        &mut self,
+        manifest: &Manifest,
+        keys: &[&PreparedKey],
+        report: &mut Report,
+        ledger: &mut dyn Ledger,
+    ) -> Result<(), RegistrationError> {
         report.keys = keys
             .iter()
             .map(|key| KeyReport {
@@ -91,7 +102,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 ..KeyReport::default()
             })
             .collect();
-        let result = self.all(manifest, keys, report);
+        let result = self.all(manifest, keys, report, ledger);
         report.finished = Some(OffsetDateTime::now_utc());
         report.result = match &result {
             Ok(()) => "registered".into(),
@@ -108,6 +119,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         manifest: &Manifest,
         keys: &[&PreparedKey],
         report: &mut Report,
+        ledger: &mut dyn Ledger,
     ) -> Result<(), RegistrationError> {
         let organization = self.graph.organization()?;
         report.tenant = Some(report::Tenant {
@@ -130,7 +142,12 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 key.account
             ));
             let entry = &mut report.keys[index];
-            let result = self.one(&organization.id, key, entry);
+            let result = ledger.begin(key).and_then(|()| {
+                let result = self.one(&organization.id, key, entry);
+                // Given back in any case; the first error is the one that is told.
+                let ended = ledger.end(key, &organization.id, entry);
+                result.and(ended)
+            });
             if let Err(error) = result {
                 entry.result = error.code().into();
                 entry.error = Some(Failure::from(&error));

@@ -114,7 +114,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Companion
     ("graph", &["id", "secret"]),
     ("journal", &[]),
-    ("inventory", &["id", "key", "manifest", "transcript"]),
+    ("inventory", &["id", "identity", "manifest", "secret"]),
+    ("report", &["id", "inventory", "paper", "printer"]),
     (
         "registration",
         &[
@@ -174,6 +175,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "manifest",
             "plan",
             "registration",
+            "report",
             "secret",
             "tenant",
             "transcript",
@@ -196,6 +198,7 @@ const COMPANION: [&str; 8] = [
     "inventory",
     "journal",
     "registration",
+    "report",
     "sandbox",
     "tenant",
 ];
@@ -210,7 +213,10 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("axum", "", &["sandbox"]),
     ("tokio", "", &["sandbox"]),
     ("webauthn_rs_core", "", &["sandbox"]),
-    ("csv", "", &["plan::rows"]),
+    ("csv", "", &["cli::companion::inventory", "plan::rows"]),
+    ("rusqlite", "", &["inventory::store"]),
+    ("postgres", "", &["inventory::store", "inventory::tls"]),
+    ("rustls", "", &["inventory::tls"]),
     ("hidapi", "", &["key"]),
     ("ctap_hid_fido2", "", &["key"]),
     ("printpdf", "", &["printer"]),

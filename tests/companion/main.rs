@@ -10,6 +10,7 @@ mod browser;
 mod command;
 mod contract;
 mod fake_bus;
+mod inventory;
 mod preflight;
 mod registration;
 mod sandbox;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use glasskey::graph::{Client, Interrupt, Pace, Service};
 use glasskey::id::{Aaguid, CeremonyId, LabelId, SlipNumber};
+use glasskey::inventory::{Address, Author};
 use glasskey::key::attestation::AttestationStatement;
 use glasskey::key::{Blob, IdentityCredential};
 use glasskey::manifest::Manifest;
 use glasskey::manifest::schema::{CeremonyFacts, Model, PinCustody, PreparedKey, SlipCount, TranscriptHead};
 use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
-    Journal, OnMismatch, OnWrongKey, Options, PersonSteps, Registration, RegistrationError, Report, Voice,
+    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, PersonSteps, Registration,
+    RegistrationError, Report, Voice,
 };
 use glasskey::sandbox::{self, Effect, Fault, Settings, User};
 use glasskey::secret::Secret;
@@ -147,12 +149,14 @@ pub(crate) type Act = Box<dyn FnMut(&Person, &str, &str) + Send>;
 
 /// One tenant, one machine, one journal.
 pub(crate) struct Scene {
-    sandbox: Recorded,
-    bus: FakeBus,
+    pub(crate) sandbox: Recorded,
+    pub(crate) bus: FakeBus,
     journal: PathBuf,
-    options: Options,
+    pub(crate) options: Options,
     interrupt: Interrupt,
     die: bool,
+    /// Where the run's keys are claimed.
+    pub(crate) inventory: Option<Address>,
 }
 
 impl Drop for Scene {
@@ -162,7 +166,7 @@ impl Drop for Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Settings::default())
     }
 
@@ -202,6 +206,7 @@ impl Scene {
             },
             interrupt: Interrupt::never(),
             die: false,
+            inventory: None,
         }
     }
 
@@ -257,6 +262,16 @@ impl Scene {
             keys: Vec::new(),
         };
         let keys: Vec<&PreparedKey> = manifest.keys.iter().collect();
+        let mut ledger: Box<dyn Ledger> = match &self.inventory {
+            None => Box::new(NoLedger),
+            Some(address) => {
+                let author = Author {
+                    who: "Registrar".into(),
+                    source: "test".into(),
+                };
+                Box::new(InventoryLedger::new(address.clone(), author, Duration::from_mins(10)).unwrap())
+            }
+        };
         let result = Registration {
             graph: &graph,
             bus: &self.bus,
@@ -264,7 +279,7 @@ impl Scene {
             voice: &mut voice,
             options: self.options,
         }
-        .run(manifest, &keys, &mut report);
+        .run_with(manifest, &keys, &mut report, &mut *ledger);
         let lines = std::mem::take(&mut voice.lines);
         drop(voice);
         thread.join().unwrap();
@@ -291,7 +306,7 @@ impl Scene {
 }
 
 /// The person adds this key and names it as told.
-fn adds(key: &Shared) -> Act {
+pub(crate) fn adds(key: &Shared) -> Act {
     let key = key.clone();
     Box::new(move |person, pass, label| {
         let (status, session) = person.sign_in(pass);

@@ -28,34 +28,47 @@ impl Station {
             .expose()
             .parse()
             .map_err(|error| usage(format!("The identity cannot be used: {error}."), ""))?;
-        let station = match (self.station_fingerprint, &self.station_fingerprint_file) {
-            (Some(fingerprint), _) => fingerprint,
+        let station = self.fingerprint()?;
+        let bytes = super::read_manifest(manifest)?;
+        let manifest =
+            manifest::open(bytes.expose(), &identity, &station).map_err(|error| not_opened(&error))?;
+        Ok((manifest, hex_digest(bytes.expose())))
+    }
+
+    /// The fingerprint that was given.
+    pub(super) fn fingerprint(&self) -> Result<StationFingerprint, Failed> {
+        match (self.station_fingerprint, &self.station_fingerprint_file) {
+            (Some(fingerprint), _) => Ok(fingerprint),
             (None, Some(path)) => super::read_secret_text(path)?
                 .expose()
                 .parse()
-                .map_err(|error| usage(format!("The fingerprint cannot be used: {error}."), ""))?,
-            (None, None) => return Err(usage("No station fingerprint was given.", "")),
-        };
-        let bytes = super::read(manifest)?;
-        let manifest = manifest::open(bytes.expose(), &identity, &station).map_err(|error| {
-            let exit = match &error {
-                OpenError::Truncated { .. } => Exit::Truncated,
-                OpenError::Damaged(_) => Exit::Damaged,
-                OpenError::WrongIdentity => Exit::WrongIdentity,
-                OpenError::WrongStation { .. } | OpenError::BadSignature => Exit::WrongStation,
-                OpenError::UnintendedRecipient(_) => Exit::Unintended,
-                OpenError::Content(_) | OpenError::NewerVersion(_) => Exit::Content,
-            };
-            (exit, input::open_sentence(&error), error.hint().to_owned())
-        })?;
-        let digest = ring::digest::digest(&ring::digest::SHA256, bytes.expose());
-        let hex = digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        Ok((manifest, hex))
+                .map_err(|error| usage(format!("The fingerprint cannot be used: {error}."), "")),
+            (None, None) => Err(usage("No station fingerprint was given.", "")),
+        }
     }
+}
+
+/// Why a manifest was not opened.
+pub(super) fn not_opened(error: &OpenError) -> Failed {
+    let exit = match error {
+        OpenError::Truncated { .. } => Exit::Truncated,
+        OpenError::Damaged(_) => Exit::Damaged,
+        OpenError::WrongIdentity => Exit::WrongIdentity,
+        OpenError::WrongStation { .. } | OpenError::BadSignature => Exit::WrongStation,
+        OpenError::UnintendedRecipient(_) => Exit::Unintended,
+        OpenError::Content(_) | OpenError::NewerVersion(_) => Exit::Content,
+    };
+    (exit, input::open_sentence(error), error.hint().to_owned())
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn hex_digest(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The keys of these accounts, or of all.

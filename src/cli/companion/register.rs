@@ -8,17 +8,20 @@ use clap::{ArgGroup, Args, ValueEnum};
 use time::OffsetDateTime;
 
 use super::connection::Connection;
+use super::inventory::place::Name;
 use super::opening::{Station, chosen};
 use super::terminal::Terminal;
-use super::{Exit, Failed, interruptible, usage};
+use super::{Exit, Failed, exit_of_inventory, interruptible, usage};
 use crate::graph::{Client, Interrupt};
 use crate::id::Upn;
+use crate::inventory::{Address, Inventory, Origin};
 use crate::key::device::SysRoot;
 use crate::key::{KeyBus, KeyClient};
 use crate::manifest::Manifest;
 use crate::manifest::schema::PreparedKey;
 use crate::registration::{
-    Journal, OnMismatch, OnWrongKey, Options, Registration, RegistrationError, Report, Voice as _, report,
+    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration,
+    RegistrationError, Report, Voice as _, report,
 };
 use crate::worker::Launcher;
 
@@ -58,7 +61,8 @@ enum WrongKeyChoice {
 Exit codes: 0 every chosen key is registered and proven; 2 wrong use; 10 to 15 manifest (10 damaged, 11 wrong
 identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content, 15 cut off); 20 tenant refused or
 not ready; 21 Graph or network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds something else;
-24 nobody finished in time; 25 interrupted; 26 journal or report cannot be written.")]
+24 nobody finished in time; 25 interrupted; 26 journal or report cannot be written; 50 to 55 inventory
+(see `glasskey companion inventory import --help`).")]
 #[command(group(ArgGroup::new("fingerprint").required(true).args(["station_fingerprint", "station_fingerprint_file"])))]
 pub(super) struct Register {
     /// The manifest from the ceremony's stick.
@@ -79,6 +83,13 @@ pub(super) struct Register {
     /// The journal of writes to the tenant [default: the manifest's path and `.journal`].
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+    /// Claims each key in this inventory (file, or `postgres://USER@HOST/DATABASE`) and records what became of it.
+    ///
+    /// The manifest is taken in first. A key that another run has claimed, or that is for another account, stops the run.
+    #[arg(long, value_name = "FILE|URL")]
+    inventory: Option<String>,
+    #[command(flatten)]
+    name: Name,
     /// Also writes each Temporary Access Pass to this file (for rehearsals); it is removed with the pass.
     #[arg(long, value_name = "FILE")]
     tap_file: Option<PathBuf>,
@@ -141,6 +152,7 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
             "Close the other run, or give `--journal`.".into(),
         )
     })?;
+    let mut ledger = ledger(register, &manifest, &digest)?;
     let mut report = begin_report(&manifest, &graph, digest);
     let interactive = terminal.interactive;
     let mut registration = Registration {
@@ -150,9 +162,28 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
         voice: &mut terminal,
         options: options(register, interactive),
     };
-    let result = registration.run(&manifest, &keys, &mut report);
+    let result = registration.run_with(&manifest, &keys, &mut report, &mut *ledger);
     deliver(register, &report)?;
     result.map_err(|error| (exit_of(&error), error.to_string(), error.hint()))
+}
+
+/// How long a claim outlives a run that died.
+const LEASE: Duration = Duration::from_mins(10);
+
+/// The inventory that was named, with this manifest's keys in it.
+fn ledger(register: &Register, manifest: &Manifest, sha256: &str) -> Result<Box<dyn Ledger>, Failed> {
+    let Some(inventory) = &register.inventory else {
+        return Ok(Box::new(NoLedger));
+    };
+    let address = Address::parse(inventory)?;
+    let author = register.name.author("companion register");
+    let origin = Origin {
+        manifest,
+        station: register.station.fingerprint()?,
+        sha256,
+    };
+    Inventory::open_or_create(&address)?.import(&[origin], &author)?;
+    Ok(Box::new(InventoryLedger::new(address, author, LEASE)?))
 }
 
 fn options(register: &Register, interactive: bool) -> Options {
@@ -193,6 +224,7 @@ fn exit_of(error: &RegistrationError) -> Exit {
         RegistrationError::TimedOut(_) => Exit::TimedOut,
         RegistrationError::Interrupted => Exit::Interrupted,
         RegistrationError::File(_) => Exit::File,
+        RegistrationError::Inventory(error) => exit_of_inventory(error),
     }
 }
 
