@@ -36,7 +36,7 @@ pub struct Content {
 pub struct Finding {
     /// How bad it is.
     pub weight: Weight,
-    /// The account, or the key with its account.
+    /// The account, or one of its keys.
     pub about: String,
     /// What it is, as sentences.
     pub text: String,
@@ -185,7 +185,7 @@ fn findings(account: &Account, made: OffsetDateTime) -> Vec<Finding> {
     }
     for line in &account.keys {
         let key = &line.key;
-        let about = || format!("Key {} of {}", key.label, account.name);
+        let about = || format!("{}, key {}", account.name, key.label);
         if let Some((weight, text)) = by_state(key, made) {
             add(weight, about(), text);
         }

@@ -26,12 +26,12 @@ const LABEL: Style = Style::mono(9.0);
 /// Left edge and width of each column of keys.
 const COLUMNS: [(&str, Millimetres, Millimetres); 7] = [
     ("Key", LEFT, 33.0),
-    ("State", 49.5, 17.5),
-    ("Kept by and where", 68.5, 41.0),
-    ("Slip and bags", 111.0, 29.0),
-    ("Last proof", 141.5, 16.5),
-    ("Last drill", 159.5, 16.5),
-    ("Next drill", 177.5, 17.5),
+    ("State", 49.5, 16.5),
+    ("Kept by and where", 67.5, 38.0),
+    ("Slip and bags", 107.0, 28.0),
+    ("Last proof", 136.5, 17.0),
+    ("Last drill", 156.5, 17.0),
+    ("Next drill", 176.5, 18.5),
 ];
 
 /// Left edge and width of each column of findings.

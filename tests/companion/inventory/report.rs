@@ -96,10 +96,25 @@ fn each_finding_is_found() {
     ] {
         assert_eq!(found(about, text), 1, "{about} {text}");
     }
-    assert_eq!(found("of bg-00001@", "its passkey may still open the account"), 1);
-    assert_eq!(found("of bg-00001@", "overdue since 2026-10-30"), 1);
-    assert_eq!(found("of bg-00002@", "nobody has proven since"), 1);
-    assert_eq!(found("of bg-00003@", "in one bag"), 2);
+    assert_eq!(
+        found(
+            "bg-00001@contoso.onmicrosoft.com, key",
+            "its passkey may still open the account"
+        ),
+        1
+    );
+    assert_eq!(
+        found(
+            "bg-00001@contoso.onmicrosoft.com, key",
+            "overdue since 2026-10-30"
+        ),
+        1
+    );
+    assert_eq!(
+        found("bg-00002@contoso.onmicrosoft.com, key", "nobody has proven since"),
+        1
+    );
+    assert_eq!(found("bg-00003@contoso.onmicrosoft.com, key", "in one bag"), 2);
     // The account whose keys are proven, drilled and apart.
     assert_eq!(found("bg-00000@", ""), 0);
     assert_eq!(content.drills(), (1, 1));
