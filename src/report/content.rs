@@ -224,7 +224,7 @@ fn by_state(key: &Key, made: OffsetDateTime) -> Option<(Weight, String)> {
     match key.state {
         KeyState::Lost if key.registered.is_some() => Some((
             Weight::Act,
-            "It is lost, and its passkey may still open the account: remove the passkey and record `revoked`.".into(),
+            "It is lost, and its passkey may still open the account: remove the passkey, then record that it is revoked.".into(),
         )),
         KeyState::Lost => Some((Weight::Note, "It is lost; it was never registered.".into())),
         KeyState::Registered => Some((

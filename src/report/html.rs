@@ -147,7 +147,7 @@ fn row(page: &mut String, line: &Line) {
     let (due, mark) = next(line.drill);
     let state = match key.state {
         KeyState::Lost => "lost",
-        state if state.is_usable() => "good",
+        KeyState::Proven | KeyState::Drilled => "good",
         _ => "plain",
     };
     let papers: Vec<String> = papers(line).iter().map(|paper| escaped(paper)).collect();
