@@ -67,8 +67,14 @@ impl InventoryLedger {
             .map(drop)
     }
 
-    /// What the report says of a key that is registered and proven.
-    fn write(&self, key: &PreparedKey, tenant: &str, report: &KeyReport) -> Result<(), InventoryError> {
+    /// What the report says of a key whose passkey is there and, where `proven`, passed everything.
+    fn write(
+        &self,
+        key: &PreparedKey,
+        tenant: &str,
+        report: &KeyReport,
+        proven: bool,
+    ) -> Result<(), InventoryError> {
         let mut inventory = self.open()?;
         let known = inventory.key(&key.label)?;
         let method = report.method.as_ref().map(|passkey| passkey.id.clone());
@@ -82,8 +88,11 @@ impl InventoryLedger {
             };
             self.record(&mut inventory, key, &event)?;
         }
-        let passkey = report.credential.is_some();
-        self.record(&mut inventory, key, &Event::Proven { passkey })
+        if proven {
+            let passkey = report.credential.is_some();
+            self.record(&mut inventory, key, &Event::Proven { passkey })?;
+        }
+        Ok(())
     }
 }
 
@@ -116,8 +125,10 @@ impl Ledger for InventoryLedger {
 
     fn end(&mut self, key: &PreparedKey, tenant: &str, report: &KeyReport) -> Result<(), RegistrationError> {
         let proven = matches!(report.result.as_str(), "registered" | "alreadyRegistered");
-        let written = if proven {
-            self.write(key, tenant, report)
+        // Where the pass could not be deleted or the audit log shows too much, the passkey is there all the same.
+        let is_there = report.method.is_some() && report.unproven.is_empty() && report.deleted.is_empty();
+        let written = if proven || is_there {
+            self.write(key, tenant, report, proven)
         } else {
             Ok(())
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use glasskey::inventory::{Address, Claimed, Inventory, InventoryError, KeyState, Run};
 use glasskey::manifest::Manifest;
 use glasskey::registration::RegistrationError;
+use glasskey::sandbox::{Effect, Fault};
 
 use super::{LEASE, import};
 use crate::authenticator::Authenticator;
@@ -115,4 +116,28 @@ fn a_lost_key_is_not_registered() {
     );
     assert!(refused, "{result:?}");
     assert_eq!(stage.scene.sandbox.calls("POST", ""), 0);
+}
+
+#[test]
+fn a_passkey_that_is_there_is_recorded_though_the_run_failed_later() {
+    let mut stage = stage();
+    let label = stage.manifest.keys[0].label.clone();
+    stage.scene.sandbox.add_fault(Fault {
+        method: Some("POST".into()),
+        path: "revokesigninsessions".into(),
+        skip: 0,
+        count: 1,
+        effect: Effect::Status {
+            status: 403,
+            retry_after: None,
+            code: None,
+            message: None,
+        },
+    });
+    let (result, ..) = stage.scene.run(&stage.manifest, adds(&stage.key));
+    assert!(matches!(result, Err(RegistrationError::Graph(_))), "{result:?}");
+    assert_eq!(stage.inventory.key(&label).unwrap().state, KeyState::Registered);
+    let (result, ..) = stage.scene.run(&stage.manifest, does_nothing());
+    result.unwrap();
+    assert_eq!(stage.words(), ["imported", "registered", "proven"]);
 }
