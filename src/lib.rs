@@ -27,7 +27,7 @@ pub mod blob;
 pub mod cli;
 pub mod id;
 pub mod identity;
-#[cfg(feature = "station")]
+#[cfg(any(feature = "station", feature = "companion"))]
 pub mod ioctl;
 pub mod key;
 pub mod language;

@@ -191,7 +191,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 /// Parts of the online mode.
-const COMPANION: [&str; 8] = [
+const COMPANION: [&str; 9] = [
     "cli::companion",
     "cli::sandbox",
     "graph",
