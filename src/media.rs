@@ -89,15 +89,14 @@ impl Stick {
     /// Writes a file beside the plan: the old one is there until the new one is whole on the medium.
     pub fn write_beside_plan(&mut self, name: &str, bytes: &[u8]) -> Result<(), MediaError> {
         self.check_mounted()?;
+        // Before a ceremony the stick is mounted for reading alone.
+        self.make_writable()?;
         let failed = |source| MediaError::from_io(format!("Writing `{name}`"), source, self.state());
         let (new, path) = (self.root.join(format!("{name}.new")), self.root.join(name));
         disk::write(&new, bytes).map_err(failed)?;
         fs::rename(&new, &path).map_err(failed)?;
         sync_folder(&self.root).map_err(failed)?;
-        match disk::read(&path, bytes.len() as u64 + 1).map_err(failed)? {
-            Some(read) if read == bytes => Ok(()),
-            _ => Err(MediaError::ReadBack(name.into())),
-        }
+        self.prove(&[(path, bytes.to_vec())])
     }
 
     /// Makes the folder of a ceremony; it must be new.

@@ -77,6 +77,7 @@ pub fn render(printed: &[u8], folder: &Path) -> Result<Vec<Paper>> {
                 picture: saved(1, &job.pages[0])?,
                 qr,
             },
+            Seen::Test => continue,
             Seen::Record { qr, page } => {
                 let text: Vec<String> = job.pages.iter().map(text).collect::<Result<_>>()?;
                 let text = Recognised::new(text.join("\n"));
@@ -110,7 +111,7 @@ pub fn texts(printed: &[u8]) -> Result<(Vec<SlipText>, Vec<String>)> {
         match Seen::of(&job?)? {
             Seen::Slip { number, pin, label } => slips.push(SlipText { number, pin, label }),
             Seen::Label { qr } => labels.push(qr),
-            Seen::Record { .. } => {}
+            Seen::Record { .. } | Seen::Test => {}
         }
     }
     Ok((slips, labels))
@@ -142,6 +143,8 @@ enum Seen {
         qr: String,
         page: usize,
     },
+    /// Test pages, of which nothing is kept.
+    Test,
 }
 
 impl Seen {
@@ -170,6 +173,7 @@ impl Seen {
             sheet.halved().save(&picture)?;
             match qr(&picture) {
                 Ok(qr) if qr.starts_with("GLASSKEY-RECORD:") => return Ok(Self::Record { qr, page }),
+                Ok(qr) if qr.contains("GLASSKEY TEST ") => return Ok(Self::Test),
                 Ok(qr) => return Ok(Self::Label { qr }),
                 Err(_) => {}
             }

@@ -65,6 +65,8 @@ fn a_zebra_prints_labels_beside_a_page_printer() {
     check_label(&desk, &labels);
 }
 
+const AGAIN: &str = "Press Enter to try again, or type off to switch off:";
+
 #[test]
 fn without_the_plans_roll_no_key_is_touched_and_with_it_a_brother_prints_labels() {
     let key = key();
@@ -76,6 +78,7 @@ fn without_the_plans_roll_no_key_is_touched_and_with_it_a_brother_prints_labels(
             // The page printer alone: no ceremony begins.
             officer.see("on the roll brother-29, and no label printer for it .* was found")?;
             officer.see("Nothing was printed")?;
+            officer.see(AGAIN)?;
             set_tape(&labels, 62, 29);
             officer.station().connect_label_printer(&labels)?;
             std::thread::sleep(std::time::Duration::from_secs(3));
@@ -83,6 +86,8 @@ fn without_the_plans_roll_no_key_is_touched_and_with_it_a_brother_prints_labels(
             officer.see("it holds labels of 62 x 29 mm, and the plan wants continuous tape of 29 mm")?;
             assert_eq!(key.counters().reports_in, 0, "a key was touched");
             set_tape(&labels, 29, 0);
+            // What is typed before the question is thrown away.
+            officer.see(AGAIN)?;
             officer.say("")?;
             officer.see("Label printer: Brother QL-800 on port .*, Brother QL raster, labels brother-29")?;
             officer.begin()?;

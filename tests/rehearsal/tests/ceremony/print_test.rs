@@ -28,13 +28,13 @@ fn what_the_folds_say_moves_every_later_paper() {
             officer.see("Press Enter to print them, or type skip:")?;
             officer.say("")?;
             officer.see("Scale A .*Enter for 0:")?;
-            officer.say("3")?;
+            officer.say("0.7")?;
             officer.see("Scale B .*Enter for 0:")?;
             officer.say("minus two")?;
             officer.see("is no distance in millimetres")?;
             officer.see("Scale B .*Enter for 0:")?;
-            officer.say("-2")?;
-            officer.see("moved 3.0 mm right, 2.0 mm up from now on")?;
+            officer.say("-0.6")?;
+            officer.see("moved 0.7 mm right, 0.6 mm up from now on")?;
             officer.see("print the test pages again and check, or type skip:")?;
             officer.say("")?;
             officer.see("Scale A .*Enter for 0:")?;
@@ -54,19 +54,18 @@ fn what_the_folds_say_moves_every_later_paper() {
         [2, 2, 1, 1],
         "test pages twice, a slip, a label, then the record"
     );
-    // The long line of scale B, 50 mm left of the middle: where it should be, and where it was moved to.
-    let (unmoved, moved) = ((55.0, 148.5), (58.0, 146.5));
+    // The long line of scale B, 50 mm left of the middle and 10 mm to either side of it.
     let [first, second] = [&printed[0].pages[1], &printed[1].pages[1]];
-    assert!(is_inked(first, unmoved.0, unmoved.1 + 9.0) && is_inked(second, moved.0, moved.1 + 9.0));
-    assert!(!is_inked(first, 53.0, 157.5) && !is_inked(second, unmoved.0, unmoved.1 - 13.0));
-    // The slip's upper fold mark begins 5 mm from the left edge, a third of the sheet down.
+    assert!(is_inked(first, 55.0, 158.3) && is_inked(second, 55.7, 138.1));
+    assert!(!is_inked(first, 55.7, 138.1) && !is_inked(second, 55.0, 150.0));
+    // The slip's upper fold mark begins 5 mm from the left edge, a third of the sheet down, and is 6 mm long.
     let slip = &printed[2].pages[0];
     assert!(
-        is_inked(slip, 9.0, 97.0) && is_inked(slip, 13.5, 97.0),
+        is_inked(slip, 8.0, 98.4) && is_inked(slip, 11.45, 98.4),
         "the mark was moved"
     );
     assert!(
-        !is_inked(slip, 6.5, 97.0) && !is_inked(slip, 9.0, 99.0),
+        !is_inked(slip, 5.3, 98.4) && !is_inked(slip, 8.0, 99.0),
         "and it is not where it was"
     );
 
@@ -76,7 +75,7 @@ fn what_the_folds_say_moves_every_later_paper() {
         .unwrap_or_else(|error| panic!("{error}"));
     let offsets = String::from_utf8_lossy(&offsets).into_owned();
     assert!(
-        offsets.contains("\"right\": 30") && offsets.contains("\"down\": -20"),
+        offsets.contains("\"right\": 7") && offsets.contains("\"down\": -6"),
         "{offsets}"
     );
     let listed = desk.stick().list().unwrap_or_else(|error| panic!("{error}"));
@@ -86,5 +85,5 @@ fn what_the_folds_say_moves_every_later_paper() {
         .stick()
         .read(transcript)
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(String::from_utf8_lossy(&transcript).contains("pages moved 3.0 mm right, 2.0 mm up"));
+    assert!(String::from_utf8_lossy(&transcript).contains("pages moved 0.7 mm right, 0.6 mm up"));
 }
