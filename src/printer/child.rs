@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use super::raster::Glyphs;
+use super::raster::{Glyphs, NotDrawn};
 use super::sink::{self, Device, Sink};
 use super::spool::Spool;
 use super::{Language, Offset, PrintError, PrintProgress, Printed, labels, language, pjl, status};
@@ -129,12 +129,11 @@ pub(crate) fn render(request: &Request, secret: Secret<Vec<u8>>) -> Result<Job, 
         request.offset.apply(page);
     }
     let rendered = match drawn_before {
-        _ if language.is_for_labels() => labels_of(request, &pages)?,
-        Some(glyphs) => language
-            .render_drawn(&pages, &glyphs?)
-            .map_err(|error| PrintError::Worker(error.to_string()))?,
+        _ if language.is_for_labels() => labels_of(request, &pages),
+        Some(glyphs) => language.render_drawn(&pages, &glyphs?),
         None => language.render(&pages),
     };
+    let rendered = rendered.map_err(|error| PrintError::Worker(error.to_string()))?;
     let mut bytes = rendered.ok_or_else(|| PrintError::UnsupportedLanguage {
         printer: "The printer".to_owned(),
         commands: vec![language.name().to_owned()],
@@ -162,11 +161,11 @@ fn drawn_for_a_pin(document: &Document, length: usize) -> Result<Glyphs, PrintEr
 }
 
 /// The labels of a roll; `None` of any other document.
-fn labels_of(request: &Request, pages: &[Page]) -> Result<Option<Spool>, PrintError> {
+fn labels_of(request: &Request, pages: &[Page]) -> Result<Option<Spool>, NotDrawn> {
     let Document::Labels(sheet) = &request.document else {
         return Ok(None);
     };
-    labels::render(request.language, sheet, pages).map_err(|error| PrintError::Worker(error.to_string()))
+    labels::render(request.language, sheet, pages).map_err(NotDrawn::from)
 }
 
 /// The PIN, if one was sent.

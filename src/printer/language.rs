@@ -161,13 +161,11 @@ impl Language {
     }
 
     /// Puts sheets without a PIN into a page printer's bytes; `None` for another language.
-    #[must_use]
-    pub fn render(self, pages: &[Page]) -> Option<Spool> {
+    pub fn render(self, pages: &[Page]) -> Result<Option<Spool>, NotDrawn> {
         if self == Self::Pdf {
-            return Some(Spool::from(pdf::render(pages).as_slice()));
+            return Ok(Some(Spool::from(pdf::render(pages).as_slice())));
         }
-        let mut encoder = self.encoder()?;
-        raster::render(pages, &Glyphs::of(pages, RESOLUTION), encoder.as_mut()).ok()
+        self.render_drawn(pages, &Glyphs::of(pages, RESOLUTION))
     }
 
     /// Puts pages into the bytes of a raster language from pictures that are there already; `None` for another.
@@ -225,7 +223,7 @@ mod tests {
         }
         for language in Language::ALL {
             let prints_pages = language.is_supported() && !language.is_for_labels();
-            assert_eq!(language.render(&[]).is_some(), prints_pages);
+            assert_eq!(matches!(language.render(&[]), Ok(Some(_))), prints_pages);
             assert_eq!(
                 language.may_carry_pin(),
                 prints_pages && language != Language::Pdf

@@ -250,7 +250,7 @@ fn a_roll_goes_to_its_own_printer_alone() {
         &sheet(stock("L7651"), Resolution::Dpi300, 1),
         Language::BrotherQl
     ));
-    assert!(Language::Pcl5.render(&pages).is_none());
+    assert!(Language::Pcl5.render(&pages).is_err());
     let on_paper = sheet(stock("L7651"), Resolution::Dpi600, 1)
         .pages()
         .expect("labels are laid out");

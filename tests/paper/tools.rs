@@ -12,7 +12,8 @@ use glasskey::secret::Pin;
 use crate::fixtures::seeded;
 
 pub(crate) fn rendered(language: Language, pages: &[Page]) -> Vec<u8> {
-    let spool = language.render(pages).expect("the language is supported");
+    let spool = language.render(pages);
+    let spool = spool.ok().flatten().expect("the language is supported");
     spool.joined().expose().clone()
 }
 
