@@ -53,7 +53,13 @@ pub(super) fn change(
         return Ok(campaign(before, group));
     }
     let mut body = Map::new();
-    let targets = list(before, "includeTargets");
+    let is_on = before["state"] == "enabled";
+    // Nobody could use a method that was off: enabled for everyone, it would be a way in for everyone.
+    let targets: Vec<Value> = list(before, "includeTargets")
+        .iter()
+        .filter(|target| is_on || !is(target, EVERYONE))
+        .cloned()
+        .collect();
     if list(before, "excludeTargets")
         .iter()
         .any(|t| is(t, group) || is(t, EVERYONE))
@@ -67,8 +73,15 @@ pub(super) fn change(
                 .into(),
         });
     }
-    if before["state"] != "enabled" {
+    if !is_on {
         body.insert("state".into(), json!("enabled"));
+        if targets.len() < list(before, "includeTargets").len() {
+            notices.push(format!(
+                "`{}` is off, and its target is everyone. It is enabled for the group in place of everyone: nobody \
+                 else can use it then, as now.",
+                policy.name()
+            ));
+        }
         let others: Vec<&str> = targets
             .iter()
             .filter_map(|t| t["id"].as_str())
@@ -85,14 +98,16 @@ pub(super) fn change(
     if policy == Policy::Passkeys && before["isSelfServiceRegistrationAllowed"] != true {
         body.insert("isSelfServiceRegistrationAllowed".into(), json!(true));
     }
-    if !targets.iter().any(|t| is(t, group) || is(t, EVERYONE)) {
+    let mut all = targets;
+    if !all.iter().any(|t| is(t, group) || is(t, EVERYONE)) {
         let mut target = json!({"targetType": "group", "id": group, "isRegistrationRequired": false});
         let default = &before["defaultPasskeyProfile"];
         if !list(before, "passkeyProfiles").is_empty() && default.is_string() {
             target["allowedPasskeyProfiles"] = json!([default]);
         }
-        let mut all = targets.to_vec();
         all.push(target);
+    }
+    if all != list(before, "includeTargets") {
         body.insert("includeTargets".into(), json!(all));
     }
     if policy == Policy::Passkeys
@@ -208,14 +223,36 @@ mod tests {
     }
 
     #[test]
+    fn a_method_that_is_off_is_enabled_for_the_group_and_not_for_everyone() {
+        let everyone = json!({"id": EVERYONE, "targetType": "group"});
+        let own = json!({"id": GROUP, "targetType": "group"});
+        for targets in [json!([everyone]), json!([everyone, own]), json!([])] {
+            let mut off = ready();
+            off["state"] = json!("disabled");
+            off["includeTargets"] = targets.clone();
+            let (change, notices) = passkeys(&off, &[]);
+            let body = change.unwrap().unwrap().body;
+            assert_eq!(body["state"], "enabled");
+            let after = body["includeTargets"].as_array().unwrap();
+            assert!(after.len() == 1 && is(&after[0], GROUP), "{targets}: {after:?}");
+            assert_eq!(notices.len(), usize::from(targets != json!([])), "{notices:?}");
+        }
+    }
+
+    #[test]
     fn a_method_that_is_off_is_enabled_and_says_for_whom_else() {
         let mut off = ready();
         off["state"] = json!("disabled");
-        off["includeTargets"] = json!([{"id": EVERYONE, "targetType": "group"}]);
+        off["includeTargets"] = json!([{"id": "others", "targetType": "group"}]);
         let (change, notices) = passkeys(&off, &[]);
-        let body = change.unwrap().unwrap().body;
-        assert_eq!(body, json!({"@odata.type": "t", "state": "enabled"}));
-        assert!(notices[0].contains(EVERYONE), "{notices:?}");
+        assert_eq!(
+            change.unwrap().unwrap().body["includeTargets"]
+                .as_array()
+                .unwrap()
+                .len(),
+            2
+        );
+        assert!(notices[0].contains("others"), "{notices:?}");
     }
 
     #[test]
@@ -276,7 +313,8 @@ mod tests {
                     inner.map_or_else(|| value.clone(), |i| value[i].clone())
                 };
                 let (old, new) = (of(&before), of(&after));
-                prop_assert!(old.as_array().unwrap().iter().all(|v| new.as_array().unwrap().contains(v)));
+                let is_kept = |v: &Value| new.as_array().unwrap().contains(v) || state == "disabled" && is(v, EVERYONE);
+                prop_assert!(old.as_array().unwrap().iter().all(is_kept));
             }
             prop_assert_eq!(passkeys(&after, &wanted).0, Ok(None));
         }
