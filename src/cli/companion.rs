@@ -2,6 +2,7 @@
 
 mod connection;
 mod inventory;
+mod monitor;
 mod opening;
 mod preflight;
 mod register;
@@ -77,6 +78,7 @@ enum Command {
     Register(Box<register::Register>),
     Preflight(Box<preflight::Preflight>),
     Setup(Box<setup::Setup>),
+    Monitor(Box<monitor::Monitor>),
     /// Keeps and shows what is known of every key.
     #[command(subcommand)]
     Inventory(Box<inventory::Command>),
@@ -89,6 +91,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Command::Register(register) => register.run(),
         Command::Preflight(preflight) => preflight.run(),
         Command::Setup(setup) => setup.run(),
+        Command::Monitor(monitor) => monitor.run(),
         Command::Inventory(command) => command.run(),
         Command::Report(report) => report.run(),
     };

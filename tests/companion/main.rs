@@ -11,6 +11,7 @@ mod command;
 mod contract;
 mod fake_bus;
 mod inventory;
+mod monitor;
 mod preflight;
 mod registration;
 mod sandbox;
