@@ -5,6 +5,7 @@
 
 pub mod facts;
 pub mod monitor;
+pub mod permissions;
 pub mod preflight;
 pub mod rules;
 pub mod setup;

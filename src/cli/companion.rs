@@ -4,6 +4,7 @@ mod connection;
 mod inventory;
 mod monitor;
 mod opening;
+mod permissions;
 mod preflight;
 mod register;
 mod report;
@@ -79,6 +80,7 @@ enum Command {
     Preflight(Box<preflight::Preflight>),
     Setup(Box<setup::Setup>),
     Monitor(Box<monitor::Monitor>),
+    Permissions(permissions::Permissions),
     /// Keeps and shows what is known of every key.
     #[command(subcommand)]
     Inventory(Box<inventory::Command>),
@@ -92,6 +94,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Command::Preflight(preflight) => preflight.run(),
         Command::Setup(setup) => setup.run(),
         Command::Monitor(monitor) => monitor.run(),
+        Command::Permissions(permissions) => permissions.run(),
         Command::Inventory(command) => command.run(),
         Command::Report(report) => report.run(),
     };

@@ -12,6 +12,7 @@ mod contract;
 mod fake_bus;
 mod inventory;
 mod monitor;
+mod permissions;
 mod preflight;
 mod registration;
 mod sandbox;

@@ -17,7 +17,7 @@ use glasskey::registration::{
     InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, PersonSteps, Registration,
     RegistrationError, Report, Voice,
 };
-use glasskey::sandbox::{self, Effect, Fault, Settings, User};
+use glasskey::sandbox::{self, Effect, Fault, Group, Settings, User};
 use glasskey::secret::Secret;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -179,6 +179,27 @@ impl Scene {
     }
 
     pub(crate) fn of(settings: Settings) -> Self {
+        Self::started(settings, None)
+    }
+
+    /// A tenant whose callers hold this token.
+    pub(crate) fn with_token(token: String) -> Self {
+        let user = User::named(UPN);
+        let mut group = Group::named("Emergency access");
+        group.members = vec![user.id.clone()];
+        let target = json!([{"id": group.id, "targetType": "group", "isRegistrationRequired": false}]);
+        let mut settings = Settings {
+            users: vec![user],
+            groups: vec![group],
+            ..Settings::default()
+        };
+        for policy in [&mut settings.fido2, &mut settings.temporary_access_pass] {
+            policy.insert("includeTargets".into(), target.clone());
+        }
+        Self::started(settings, Some(token))
+    }
+
+    fn started(settings: Settings, token: Option<String>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let options = sandbox::Options {
@@ -188,6 +209,7 @@ impl Scene {
                 audit_delay_milliseconds: 100,
                 ..settings
             },
+            token,
             ..sandbox::Options::default()
         };
         Self {
