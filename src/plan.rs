@@ -65,6 +65,8 @@ pub struct Plan {
     pub label_stock: String,
     /// First free label on the sheet, from 1; 1 for a roll.
     pub first_label: u16,
+    /// Corrections of the label sheet for the printer at hand.
+    pub label_correction: stock::SheetCorrection,
     /// Whether test pages are offered before the first key.
     pub print_test: bool,
     /// Whether keys and slips go into numbered bags.

@@ -40,7 +40,9 @@ pub(super) fn check_printable(driver: &Driver<'_>, jobs: &[Job]) -> Result<(), L
             fingerprint: KeyFingerprint::of(&[]),
         };
         Document::Labels(
-            LabelSheet::new(driver.stock, driver.next_label, vec![content]).written_in(driver.plan.language),
+            LabelSheet::new(driver.stock, driver.next_label, vec![content])
+                .written_in(driver.plan.language)
+                .corrected(driver.plan.label_correction),
         )
         .check_printable()?;
     }

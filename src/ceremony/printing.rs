@@ -237,7 +237,9 @@ impl Driver<'_> {
             fingerprint: KeyFingerprint::of(identity.public_key.as_slice()),
         };
         let start = self.next_label.min(self.stock.count()).max(1);
-        let sheet = LabelSheet::new(self.stock, start, vec![content]).written_in(self.plan.language);
+        let sheet = LabelSheet::new(self.stock, start, vec![content])
+            .written_in(self.plan.language)
+            .corrected(self.plan.label_correction);
         let next = sheet.next_start().unwrap_or(1);
         let printed = self.print(&Document::Labels(sheet));
         // A label that may be on the sheet uses up its place.

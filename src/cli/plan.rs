@@ -127,7 +127,8 @@ impl Source {
 }
 
 /// Reads a text file that is no larger than a plan may be.
-fn read(path: &Path) -> Result<String, String> {
+/// A plan's text; the error says why there is none.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let bytes = read_bytes(path)?;
     String::from_utf8(bytes).map_err(|_| format!("{} is not text in UTF-8.", path.display()))
 }

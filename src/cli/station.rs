@@ -60,9 +60,13 @@ pub enum Command {
     PrintTest(print_test::Arguments),
     /// Writes the form on which a PIN is marked by hand where no printer is at hand (docs/officer.md); nothing on it is secret.
     ///
-    /// Exit codes: 0 written, 2 wrong use, 4 the file cannot be written or is there already.
-    #[command(after_long_help = "Example:
-  glasskey station form --paper letter --language en --out form.pdf")]
+    /// With `--labels-of`, it writes the edges of every label of a plan's sheet instead: printed on plain paper and held
+    /// against the sheet, they show what `label_correction` in the plan has to be.
+    ///
+    /// Exit codes: 0 written, 2 wrong use, 3 the plan is refused, 4 a file cannot be read or written, or is there already.
+    #[command(after_long_help = "Examples:
+  glasskey station form --paper letter --language en --out form.pdf
+  glasskey station form --labels-of plan.toml --out trial.pdf")]
     Form(form::Form),
     /// Holds the session of the image, as the child of process 1 (not for people).
     #[command(hide = true)]

@@ -13,6 +13,7 @@ use super::stock::Stock;
 use super::texts::{self, LabelTexts};
 use crate::id::{CeremonyId, IdError, KeyFingerprint, LabelId};
 use crate::language::Language;
+use crate::plan::stock::SheetCorrection;
 
 /// Modules that phones read at all, up to those that they read with ease.
 const MODULE: [Millimetres; 2] = [0.335, 0.47];
@@ -104,7 +105,7 @@ pub struct LabelSheet {
     pub start: u16,
     /// What this printer needs to hit the labels.
     #[serde(default)]
-    pub adjustment: Adjustment,
+    pub correction: SheetCorrection,
     /// Dots to the inch of the printer: modules of a code are whole dots, so that no printer has to round.
     #[serde(default = "office_printer")]
     pub dots_per_inch: u16,
@@ -122,20 +123,6 @@ fn office_printer() -> u16 {
     600
 }
 
-/// Corrections for a printer and a batch of sheets, from a trial on plain paper.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Adjustment {
-    /// To the right, in tenths of a millimetre.
-    pub right: i8,
-    /// Downwards, in tenths of a millimetre.
-    pub down: i8,
-    /// Added to the distance between columns, in hundredths of a millimetre.
-    pub wider: i8,
-    /// Added to the distance between rows, in hundredths of a millimetre: small labels drift.
-    pub taller: i8,
-}
-
 impl LabelSheet {
     /// Labels for a sheet, with nothing to correct.
     #[must_use]
@@ -143,11 +130,26 @@ impl LabelSheet {
         Self {
             stock,
             start,
-            adjustment: Adjustment::default(),
+            correction: SheetCorrection::default(),
             dots_per_inch: office_printer(),
             outlines: false,
             labels,
             text_language: Language::default(),
+        }
+    }
+
+    /// The same labels, moved to where this printer has to put them.
+    #[must_use]
+    pub fn corrected(self, correction: SheetCorrection) -> Self {
+        Self { correction, ..self }
+    }
+
+    /// The edges of every label and nothing else, for a trial on plain paper held against the sheet.
+    #[must_use]
+    pub fn trial(stock: Stock, correction: SheetCorrection) -> Self {
+        Self {
+            outlines: true,
+            ..Self::new(stock, 1, Vec::new()).corrected(correction)
         }
     }
 
@@ -207,12 +209,12 @@ impl LabelSheet {
     fn area(&self, position: u16) -> Area {
         let geometry = self.stock.geometry();
         let (column, row) = (position % geometry.columns, position / geometry.columns);
-        let Adjustment {
+        let SheetCorrection {
             right,
             down,
             wider,
             taller,
-        } = self.adjustment;
+        } = self.correction;
         Area {
             x: geometry.left
                 + f32::from(right) / 10.0
@@ -427,7 +429,7 @@ mod tests {
     fn corrections_move_labels_and_an_outline_page_shows_them() {
         let mut sheet = LabelSheet::new(stock("L4731"), 1, Vec::new());
         let before = sheet.area(188);
-        sheet.adjustment = Adjustment {
+        sheet.correction = SheetCorrection {
             right: -5,
             down: 3,
             wider: 0,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::fields::{At, Fields, Lines, Problems};
-use super::stock::LabelStock;
+use super::stock::{LabelStock, Medium, SheetCorrection};
 use super::{Alphabet, Checked, KeyPolicy, Paper, PinPolicy, Plan, PlanError, advice, name};
 use crate::id::Aaguid;
 use crate::language::Language;
@@ -87,6 +87,7 @@ impl Checker {
         let papers = [Paper::A4, Paper::Letter].map(|paper| (paper.name(), paper));
         let paper = self.word(&mut fields, "paper", &papers, Paper::A4);
         let (stock, first_label) = self.labels(&mut fields);
+        let label_correction = self.label_correction(&mut fields, stock);
         let bags = self.flag(&mut fields, "bags", true);
         let print_test = self.flag(&mut fields, "print_test", false);
         let people = self.people(&mut fields);
@@ -107,6 +108,7 @@ impl Checker {
             paper,
             label_stock: stock.name.to_owned(),
             first_label,
+            label_correction,
             print_test,
             bags,
             people,
@@ -281,5 +283,38 @@ impl Checker {
             }
         }
         (stock, first_label)
+    }
+
+    fn label_correction(&mut self, fields: &mut Fields<'_>, stock: &LabelStock) -> SheetCorrection {
+        let name = "label_correction";
+        let Some(mut fields) = fields.table(name, name, &mut self.problems) else {
+            return SheetCorrection::default();
+        };
+        if !matches!(stock.medium, Medium::Sheet(_)) {
+            let reason = format!(
+                "label_correction is for sheets, and {} is a roll: its printer is set up at the printer",
+                stock.name
+            );
+            self.refuse(fields.at(), reason);
+        }
+        let mut length = |name, parts, most| {
+            let length = fields.millimetres(name, parts, most, &mut self.problems);
+            length.unwrap_or_default()
+        };
+        let correction = SheetCorrection {
+            right: length("right", 10, SheetCorrection::MAX_MOVE),
+            down: length("down", 10, SheetCorrection::MAX_MOVE),
+            wider: length("wider", 100, SheetCorrection::MAX_STRETCH),
+            taller: length("taller", 100, SheetCorrection::MAX_STRETCH),
+        };
+        if matches!(stock.medium, Medium::Sheet(_)) && !stock.takes(correction) {
+            let reason = format!(
+                "this label_correction moves labels of {} off the sheet",
+                stock.name
+            );
+            self.refuse(fields.at(), reason);
+        }
+        fields.end(&mut self.problems);
+        correction
     }
 }

@@ -162,7 +162,13 @@ impl Draft {
              # A reset by accident becomes harder.\n\
              long_touch_for_reset = false\n\
              # Leave this false: with true, the PIN on the slip works for nothing but choosing another.\n\
-             force_pin_change = false\n",
+             force_pin_change = false\n\n\
+             # Where the labels of a sheet are not hit: millimetres for the whole sheet, and for each next column and row.\n\
+             # [label_correction]\n\
+             # right = 0.5\n\
+             # down = -0.3\n\
+             # wider = 0.02\n\
+             # taller = 0.02\n",
             Language::codes(),
             self.language.code(),
             self.paper.name(),

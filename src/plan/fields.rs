@@ -132,6 +132,39 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A length in millimetres with sign and fraction, in parts of which `parts` make one: 10 or 100.
+    pub(super) fn millimetres(
+        &mut self,
+        name: &'static str,
+        parts: u8,
+        most: i8,
+        problems: &mut Problems,
+    ) -> Option<i8> {
+        let limit = f64::from(most) / f64::from(parts);
+        let kind = format!(
+            "millimetres between -{limit} and {limit} in steps of {}",
+            1.0 / f64::from(parts)
+        );
+        let found = self.read(name, &kind, problems, |value| {
+            let text = value.as_float().map(toml::de::DeFloat::as_str).or_else(|| {
+                value
+                    .as_integer()
+                    .filter(|n| n.radix() == 10)
+                    .map(toml::de::DeInteger::as_str)
+            })?;
+            text.replace('_', "").parse::<f64>().ok()
+        })?;
+        let scaled = found.value * f64::from(parts);
+        let steps = (-most..=most).find(|steps| (scaled - f64::from(*steps)).abs() < 1e-6);
+        if steps.is_none() {
+            problems.refuse(
+                found.at,
+                format!("{name} must be {kind}, this is {}", found.value),
+            );
+        }
+        steps
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,

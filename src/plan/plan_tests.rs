@@ -200,6 +200,37 @@ fn refused_settings() {
                 4,
                 "brother-62 has 1",
             ),
+            (
+                "rehearsal = true",
+                "label_correction = { right = 5.1 }",
+                3,
+                "between -5 and 5",
+            ),
+            (
+                "rehearsal = true",
+                "label_correction = { taller = 0.005 }",
+                3,
+                "steps of 0.01",
+            ),
+            (
+                "rehearsal = true",
+                "label_correction = { down = \"1\" }",
+                3,
+                "down must be millimetres",
+            ),
+            ("rehearsal = true", "label_correction = { left = 1 }", 3, "left"),
+            (
+                "rehearsal = true",
+                "label_correction = { down = -5, taller = -1, right = -5 }",
+                3,
+                "off the sheet",
+            ),
+            (
+                "rehearsal = true",
+                "label_stock = \"brother-62\"\nlabel_correction = { right = 0.5 }",
+                4,
+                "is a roll",
+            ),
             ("rehearsal = true", "required_models = [\"8876\"]", 3, "AAGUID"),
             ("rehearsal = true", "key_policy = 1", 3, "a table"),
             (
@@ -471,6 +502,19 @@ fn a_keeper_who_is_not_listed_is_noticed_once_custodians_are_listed() {
     assert_eq!(unlisted(&some), 1);
     assert_eq!(unlisted(&format!("{some}{}", person("Alan Turing"))), 0);
     assert_eq!(unlisted(GOOD), 0);
+}
+
+#[test]
+fn corrections_of_a_sheet_are_read_in_millimetres() {
+    let text = format!("{GOOD}\n[label_correction]\nright = 0.5\ndown = -0.3\ntaller = 0.02\nwider = 0\n");
+    let expected = super::stock::SheetCorrection {
+        right: 5,
+        down: -3,
+        wider: 0,
+        taller: 2,
+    };
+    assert_eq!(Plan::read(&text).unwrap().plan.label_correction, expected);
+    assert!(Plan::read(GOOD).unwrap().plan.label_correction.is_none());
 }
 
 proptest! {

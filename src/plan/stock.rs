@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 use super::Paper;
 
 /// Where a length is kept exactly.
@@ -36,6 +38,33 @@ pub struct LabelStock {
     pub pitch_y: HundredthsOfMillimetre,
     /// What to do before trusting these numbers.
     pub note: Option<&'static str>,
+}
+
+/// Corrections of a sheet for a printer and a batch of sheets, from a trial on plain paper.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SheetCorrection {
+    /// To the right, in tenths of a millimetre.
+    pub right: i8,
+    /// Downwards, in tenths of a millimetre.
+    pub down: i8,
+    /// Added to the distance between columns, in hundredths of a millimetre.
+    pub wider: i8,
+    /// Added to the distance between rows, in hundredths of a millimetre: small labels drift.
+    pub taller: i8,
+}
+
+impl SheetCorrection {
+    /// Largest move of the whole sheet, in tenths of a millimetre; more is another sheet.
+    pub const MAX_MOVE: i8 = 50;
+    /// Largest change of a distance, in hundredths of a millimetre.
+    pub const MAX_STRETCH: i8 = 100;
+
+    /// Whether nothing is corrected.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What labels are on.
@@ -115,6 +144,41 @@ impl LabelStock {
         }
     }
 
+    /// Whether every label lies on the sheet with this correction; on a roll none is possible.
+    #[must_use]
+    pub fn takes(&self, correction: SheetCorrection) -> bool {
+        let Medium::Sheet(paper) = self.medium else {
+            return correction.is_none();
+        };
+        let (width, height) = match paper {
+            Paper::A4 => (21_000, 29_700),
+            Paper::Letter => (21_590, 27_940),
+        };
+        // All in hundredths of a millimetre; the last label is where a stretch tells most.
+        let lies = |first: u16, size: u16, count: u16, pitch: u16, moved: i8, stretched: i8, limit: i32| {
+            let first = i32::from(first) + 10 * i32::from(moved);
+            let last = first + i32::from(count - 1) * (i32::from(pitch) + i32::from(stretched));
+            first >= 0 && last + i32::from(size) <= limit
+        };
+        lies(
+            self.left,
+            self.width,
+            self.columns,
+            self.pitch_x,
+            correction.right,
+            correction.wider,
+            width,
+        ) && lies(
+            self.top,
+            self.height,
+            self.rows,
+            self.pitch_y,
+            correction.down,
+            correction.taller,
+            height,
+        )
+    }
+
     /// Reads a line of the table; `None` for what is not one.
     fn read(line: &'static str) -> Option<Self> {
         let cells: [&'static str; 12] = line.split(',').collect::<Vec<_>>().try_into().ok()?;
@@ -182,6 +246,26 @@ fn length(text: &str) -> Option<HundredthsOfMillimetre> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn corrections_stop_at_the_edge_of_the_sheet() {
+        for stock in LabelStock::all() {
+            assert!(stock.takes(SheetCorrection::default()), "{}", stock.name);
+            let moved = |right, taller| SheetCorrection {
+                right,
+                taller,
+                ..SheetCorrection::default()
+            };
+            assert_eq!(stock.takes(moved(1, 0)), stock.roll().is_none(), "{}", stock.name);
+        }
+        let sheet = LabelStock::named("L7651").unwrap();
+        let edge = |right| SheetCorrection {
+            right,
+            ..SheetCorrection::default()
+        };
+        let left = i8::try_from(sheet.left / 10).unwrap();
+        assert!(sheet.takes(edge(-left)) && !sheet.takes(edge(-left - 1)));
+    }
 
     #[test]
     fn every_line_of_the_table_is_read_and_has_a_name_of_its_own() {

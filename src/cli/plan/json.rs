@@ -63,6 +63,7 @@ fn plan(plan: &Plan) -> Value {
         "paper": plan.paper.name(),
         "label_stock": plan.label_stock,
         "first_label": plan.first_label,
+        "label_correction": plan.label_correction,
         "print_test": plan.print_test,
         "bags": plan.bags,
         "people": people.collect::<Vec<_>>(),
