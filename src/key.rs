@@ -23,6 +23,7 @@ pub mod info;
 mod library;
 pub mod operation;
 pub mod pin;
+pub mod registration;
 pub mod reset;
 mod session;
 #[cfg(test)]
