@@ -16,6 +16,7 @@ mod in_hand;
 pub mod job;
 mod journal;
 mod on_paper;
+mod passkeys;
 mod printing;
 pub mod resume;
 mod scene;

@@ -12,7 +12,7 @@
 //! | station, whole | [`appliance`]: process 1, the session that it supervises, its self-test, what it lets in at its USB ports; [`ceremony`]: the state machine and its driver |
 //! | station, ports | [`console`], [`media`], [`printer`]; [`paper`]: what is printed, knows no device (the companion's reports are pages too); [`pin`]: draws PINs; [`vault`]: what lies encrypted on the stick |
 //! | companion | [`registration`]: the routes; [`tenant`]: whether a tenant is ready, and how it gets so; [`journal`]: of writes to a tenant; [`inventory`]: what is known of every key; [`report`]: the same for auditors; [`graph`]: the only HTTP; [`sandbox`]: a tenant for rehearsals |
-//! | both | [`key`]: one security key over USB; [`plan`]; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |
+//! | both | [`key`]: one security key over USB; [`plan`]; [`creation_options`]: what a tenant asks of each key of a plan; [`manifest`]; [`transcript`]; [`audit`]: whether they and the paper agree; [`worker`]: child processes |
 //! | core | [`ioctl`] (station): the few system calls that need `unsafe`; [`id`]: newtypes for all that is printed or typed; [`language`] and [`script`]: what papers are written in, and which characters come out on them; [`identity`]: a key's identity credential as data; [`blob`]: bytes in JSON; [`secret`]: memory that is wiped |
 //!
 //! A ceremony goes through them like this: process 1 (`appliance`) starts the session as its child, which mounts the
@@ -25,6 +25,7 @@
 pub mod audit;
 pub mod blob;
 pub mod cli;
+pub mod creation_options;
 pub mod id;
 pub mod identity;
 #[cfg(any(feature = "station", feature = "companion"))]

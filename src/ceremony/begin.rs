@@ -3,7 +3,6 @@
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use super::closing;
 use super::dialogue::FIRST_LABEL;
 use super::driver::{Driver, DriverError, Finished, Ports};
 use super::effect::Ending;
@@ -16,6 +15,7 @@ use super::scene::Scene;
 use super::state::Ceremony;
 use super::team::Team;
 use super::vault_keeper::Keeper;
+use super::{closing, passkeys};
 use crate::console::ConsoleError;
 use crate::id::{CeremonyId, LabelId};
 use crate::manifest::schema::Role;
@@ -34,7 +34,7 @@ use crate::transcript::{Act, Entry, Tally, Text, Transcript, hex};
 pub fn run<'a>(
     plan: &'a Plan,
     plan_sha256: &str,
-    checks: Vec<Entry>,
+    mut checks: Vec<Entry>,
     stick: &'a mut Stick,
     ports: Ports<'a>,
 ) -> Result<Finished, DriverError> {
@@ -51,6 +51,11 @@ pub fn run<'a>(
             ports.console.tell(&over.over(&stick.open_folder(&over.id)?))?;
         }
     }
+    let passkeys = passkeys::read(stick, plan, found.as_ref(), (ports.now)())?;
+    if let Some(options) = &passkeys {
+        ports.console.tell(&options.words)?;
+        checks.push(options.entry.clone());
+    }
     let station = StationKey::generate().ok_or(NoRandomness)?;
     let id = match &found {
         Some(found) => found.id.clone(),
@@ -64,7 +69,13 @@ pub fn run<'a>(
     };
     let driver = Driver {
         plan,
-        scene: Scene::new(&plan.title, id.as_str(), plan.rehearsal, rules(plan)),
+        scene: Scene::new(
+            &plan.title,
+            id.as_str(),
+            plan.rehearsal,
+            rules(plan, passkeys.is_some()),
+        ),
+        options: passkeys.map(|p| p.options),
         ports,
         journal,
         id,
@@ -95,7 +106,7 @@ pub(super) struct Found {
     torn: u64,
     /// The two copies of the transcript differ, as a power cut leaves them.
     is_uneven: bool,
-    next: Next,
+    pub(super) next: Next,
     started: OffsetDateTime,
     labels: LabelsUsed,
 }
@@ -229,7 +240,7 @@ impl Driver<'_> {
         self.say_which()?;
         self.new_vault()?;
         let seen = self.look()?;
-        let (mut ceremony, effects) = Ceremony::new(rules(self.plan), self.team(), jobs, seen.clone());
+        let (mut ceremony, effects) = Ceremony::new(self.rules(), self.team(), jobs, seen.clone());
         let ending = self.drive(&mut ceremony, effects, seen)?;
         Ok(self.finished(ending, ceremony.prepared().len(), ceremony.rejected().len()))
     }
@@ -292,7 +303,7 @@ impl Driver<'_> {
         }
         let seen = self.look()?;
         let (mut ceremony, effects) = Ceremony::resumed(
-            rules(self.plan),
+            self.rules(),
             self.team(),
             &tally,
             cut || pins_are_lost,
@@ -327,6 +338,11 @@ impl Driver<'_> {
         }
     }
 
+    /// The rules of the first pass.
+    pub(super) fn rules(&self) -> Rules {
+        rules(self.plan, self.options.is_some())
+    }
+
     pub(super) fn team(&self) -> Team {
         let names = |role: Role| -> Vec<&str> {
             let people = self.plan.people.iter().filter(|p| p.role == role);
@@ -337,13 +353,14 @@ impl Driver<'_> {
 }
 
 /// The rules of the first pass.
-pub(super) fn rules(plan: &Plan) -> Rules {
+fn rules(plan: &Plan, passkeys: bool) -> Rules {
     Rules {
         pass: Pass::Prepare,
         custody: plan.pin_custody,
         split_slips: plan.split_slips,
         bags: plan.bags,
         configures: !settings(plan.key_policy).is_empty(),
+        passkeys,
     }
 }
 

@@ -15,6 +15,7 @@ use super::scene::Scene;
 use super::state::Ceremony;
 use super::{closing, vault_keeper};
 use crate::console::{Console, ConsoleError, text};
+use crate::creation_options::CreationOptions;
 use crate::id::{CeremonyId, LabelId};
 use crate::key::{KeyBus, SecurityKey};
 use crate::manifest::schema::PreparedKey;
@@ -121,6 +122,8 @@ pub struct Finished {
 /// A ceremony being carried out.
 pub(super) struct Driver<'a> {
     pub(super) plan: &'a Plan,
+    /// What the tenant asks of each key (route air-gapped).
+    pub(super) options: Option<CreationOptions>,
     pub(super) ports: Ports<'a>,
     pub(super) journal: Journal<'a>,
     pub(super) id: CeremonyId,
@@ -296,6 +299,7 @@ impl Driver<'_> {
             Work::Configure(seen) => self.configure(seen),
             Work::ProvePin(seen) => self.prove_pin(seen),
             Work::MakeIdentity(seen) => self.make_identity(seen, ceremony),
+            Work::MakePasskey(seen) => self.make_passkey(seen, ceremony),
             Work::PrintLabel(label) => self.print_label(label),
             Work::StoreKey => self.store_key(ceremony),
             Work::ChangePin(seen, slip) => self.change_pin(seen, *slip),
@@ -358,6 +362,7 @@ fn result_text(outcome: &Outcome) -> Option<Text> {
     match outcome {
         Outcome::Identified { description, .. } => Some(Text::new(description)),
         Outcome::IdentityMade { fingerprint } => Some(Text::new(fingerprint)),
+        Outcome::PasskeyMade { credential } => Some(Text::new(credential)),
         Outcome::Recognised(label) => Some(Text::new(label.as_str())),
         Outcome::SlipPrinted(after) | Outcome::SecondHalfPrinted(after) => Some(Text::new(match after {
             AfterPage::Silent => "all bytes taken, no status",

@@ -56,6 +56,8 @@ pub enum Work {
     ProvePin(SeenKey),
     /// Have the key make its identity credential.
     MakeIdentity(SeenKey),
+    /// Have the key make the passkey that the creation options ask for.
+    MakePasskey(SeenKey),
     /// Print the label of the key in hand.
     PrintLabel(LabelId),
     /// Write what is known of the key in hand to the stick.
@@ -84,6 +86,7 @@ impl Work {
             Self::Configure(_) => Act::Configure,
             Self::ProvePin(_) => Act::ProvePin,
             Self::MakeIdentity(_) => Act::MakeIdentity,
+            Self::MakePasskey(_) => Act::MakePasskey,
             Self::PrintLabel(_) => Act::PrintLabel,
             Self::StoreKey => Act::StoreKey,
             Self::ChangePin(..) => Act::ChangePin,
@@ -116,6 +119,7 @@ impl Work {
             | Self::Configure(key)
             | Self::ProvePin(key)
             | Self::MakeIdentity(key)
+            | Self::MakePasskey(key)
             | Self::ChangePin(key, _)
             | Self::WhichPin(key, _) => Some(key),
             _ => None,

@@ -99,6 +99,11 @@ pub enum Outcome {
         /// Short fingerprint of the credential's public key.
         fingerprint: String,
     },
+    /// The key made the passkey.
+    PasskeyMade {
+        /// Its credential id, base64url.
+        credential: String,
+    },
     /// All bytes of the label went to the printer.
     LabelPrinted,
     /// All bytes of the record went to the printer.

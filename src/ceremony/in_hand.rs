@@ -10,7 +10,7 @@ use super::printing::Ahead;
 use super::state::Ceremony;
 use crate::id::{KeyFingerprint, SlipNumber};
 use crate::key::{Configuration, KeyBus, KeyError, KeyEvent, KeyInfo, SecurityKey, Watch, identity};
-use crate::manifest::schema::{Model, PinCustody, PreparedKey};
+use crate::manifest::schema::{MadePasskey, Model, PinCustody, PreparedKey};
 use crate::secret::Pin;
 
 /// What is known of the key in hand.
@@ -19,6 +19,8 @@ pub(super) struct InHand {
     pub(super) plugged: Option<SecurityKey>,
     pub(super) info: Option<KeyInfo>,
     pub(super) identity: Option<crate::key::IdentityCredential>,
+    /// The passkey that the creation options ask for.
+    pub(super) passkey: Option<Box<MadePasskey>>,
     /// The PIN that was drawn, with the slip it is on.
     pub(super) pin: Option<(Option<SlipNumber>, Pin)>,
     /// The other half of its slip, laid out and not printed.
@@ -125,7 +127,8 @@ impl Driver<'_> {
         };
         let user = identity::user(&self.id, &job.label);
         let ahead = self.ahead(ceremony.slips().next(), ceremony.next_job());
-        let forces_change = self.plan.key_policy.force_pin_change;
+        // A passkey is made after it, with the same PIN.
+        let forces_change = self.plan.key_policy.force_pin_change && self.options.is_none();
         self.with_key_and(seen, ahead, |hands, key, watch| {
             let pin = hands.any_pin()?;
             let identity = hands.bus.make_identity(key, pin, &user, watch)?;
@@ -174,6 +177,7 @@ impl Driver<'_> {
                 versions: info.versions.clone(),
             },
             identity: identity.clone(),
+            registration: hand.passkey.clone(),
             pin: None,
         };
         Some((key, pin))

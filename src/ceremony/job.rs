@@ -29,6 +29,7 @@ pub enum Pass {
 
 /// The rules of a ceremony, from its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one setting of the plan")]
 pub struct Rules {
     /// What is done to each key.
     pub pass: Pass,
@@ -40,6 +41,8 @@ pub struct Rules {
     pub bags: bool,
     /// Whether the plan has settings for keys.
     pub configures: bool,
+    /// Whether each key makes a passkey by creation options.
+    pub passkeys: bool,
 }
 
 /// A key that is done.

@@ -216,6 +216,7 @@ impl Scene {
                 Act::PrintSlip => !rotates,
                 Act::StorePin => rotates,
                 Act::Configure => self.rules.configures,
+                Act::MakePasskey => self.rules.passkeys,
                 _ => true,
             })
             .map(|(_, name)| CheckItem {
@@ -247,7 +248,7 @@ impl Scene {
 }
 
 /// The steps of a key in the words of the checklist.
-const LIST: [(Act, &str); 10] = [
+const LIST: [(Act, &str); 11] = [
     (Act::Identify, "identified"),
     (Act::Reset, "erased"),
     (Act::PrintSlip, "slip printed"),
@@ -256,6 +257,7 @@ const LIST: [(Act, &str); 10] = [
     (Act::Configure, "settings"),
     (Act::ProvePin, "PIN proven"),
     (Act::MakeIdentity, "identity"),
+    (Act::MakePasskey, "passkey"),
     (Act::PrintLabel, "label"),
     (Act::StoreKey, "written"),
 ];

@@ -1,6 +1,6 @@
 //! The second pass of custody `rotate`: a registered key's transport PIN gives way to the PIN on a slip.
 
-use super::begin::{rules, version};
+use super::begin::version;
 use super::driver::{Driver, DriverError, Finished, seen_key};
 use super::event::{Failure, FailureKind, Outcome, SeenKey};
 use super::in_hand::{InHand, out_of_order};
@@ -33,7 +33,7 @@ impl Driver<'_> {
         self.forget_sealed(tally)?;
         let rules = Rules {
             pass: Pass::Seal,
-            ..rules(self.plan)
+            ..self.rules()
         };
         let seen = self.look()?;
         let (mut ceremony, effects) = Ceremony::resumed(rules, self.team(), tally, cut, found, seen.clone());

@@ -67,7 +67,12 @@ impl Play {
             custodian: None,
             safe: None,
         });
-        let entries: Vec<Entry> = std::iter::once(started).chain(planned).collect();
+        let options = rules.passkeys.then(|| Entry::CreationOptions {
+            sha256: String::new(),
+            tenant: Text::new("t"),
+            expires: time::OffsetDateTime::UNIX_EPOCH,
+        });
+        let entries: Vec<Entry> = std::iter::once(started).chain(options).chain(planned).collect();
         let team = Team::new(&["Ada Lovelace"], &["Grace Hopper"]);
         let (ceremony, effects) = Ceremony::new(rules, team, jobs, vec![]);
         let mut play = Self {
@@ -345,6 +350,9 @@ fn outcome(work: &Work) -> Outcome {
         Work::ProvePin(_) => Outcome::PinProven,
         Work::MakeIdentity(_) => Outcome::IdentityMade {
             fingerprint: "F".into(),
+        },
+        Work::MakePasskey(_) => Outcome::PasskeyMade {
+            credential: "C".into(),
         },
         Work::PrintLabel(_) => Outcome::LabelPrinted,
         Work::StoreKey => Outcome::KeyStored,

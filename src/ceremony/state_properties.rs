@@ -68,12 +68,13 @@ fn any_move() -> impl Strategy<Value = Move> {
 
 fn any_rules() -> impl Strategy<Value = Rules> {
     let custody = prop::sample::select(vec![PinCustody::Manifest, PinCustody::Slip, PinCustody::Rotate]);
-    (custody, any::<[bool; 3]>()).prop_map(|(custody, [split_slips, bags, configures])| Rules {
+    (custody, any::<[bool; 4]>()).prop_map(|(custody, [split_slips, bags, configures, passkeys])| Rules {
         pass: Pass::Prepare,
         custody,
         split_slips,
         bags,
         configures,
+        passkeys,
     })
 }
 
@@ -139,6 +140,7 @@ fn each_cut_of_a_whole_ceremony_is_followed_by_its_end() {
         split_slips: false,
         bags: true,
         configures: true,
+        passkeys: true,
     };
     for cut_at in 0..120 {
         let mut play = Play::new(rules);

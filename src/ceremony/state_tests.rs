@@ -11,6 +11,7 @@ pub(super) const RULES: Rules = Rules {
     split_slips: false,
     bags: false,
     configures: false,
+    passkeys: false,
 };
 
 fn team() -> Team {

@@ -276,6 +276,7 @@ fn without_pin(key: &PreparedKey) -> PreparedKey {
         prepared: key.prepared,
         model: key.model.clone(),
         identity: key.identity.clone(),
+        registration: key.registration.clone(),
         pin: None,
     }
 }

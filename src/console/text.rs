@@ -255,6 +255,7 @@ pub fn work(work: &Work) -> String {
         Work::WhichPin(..) => "   Finding out which PIN the key has ...".into(),
         Work::ProvePin(..) => "   Checking the PIN with the key ...".into(),
         Work::MakeIdentity(..) => "   Making the identity credential ...".into(),
+        Work::MakePasskey(..) => "   Making the passkey for the tenant ...".into(),
         Work::PrintLabel(label) => format!("   Printing label {label} ..."),
         Work::PrintRecord => "   Printing the ceremony record ...".into(),
         Work::Export => "   Writing manifest and transcript to the stick, reading them back ...".into(),

@@ -90,6 +90,7 @@ impl<'m> Facts<'m> {
             prepared,
             model,
             identity,
+            registration: _,
             pin: _,
         } = key;
         let IdentityCredential {

@@ -1,17 +1,20 @@
-//! What a manifest says, format version 1 (docs/formats.md).
+//! What a manifest says, format versions 1 and 2 (docs/formats.md).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 
 use super::OpenError;
+use crate::blob::Blob;
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
 use crate::identity::IdentityCredential;
 use crate::secret::{self, Pin, Secret};
 
 /// Value of `format`.
 const FORMAT: &str = "glasskey-manifest";
-/// Value of `version` that this program writes.
+/// Value of `version` of a manifest without passkeys, which older programs read too.
 const VERSION: u64 = 1;
+/// Value of `version` of a manifest with passkeys.
+const VERSION_WITH_PASSKEYS: u64 = 2;
 
 /// Everything a ceremony prepared. It holds PINs where the custody mode says so.
 #[derive(Serialize, Deserialize)]
@@ -19,7 +22,7 @@ const VERSION: u64 = 1;
 pub struct Manifest {
     /// Always `glasskey-manifest`.
     format: String,
-    /// Format version, 1.
+    /// Format version, 1, or 2 when a key has a passkey.
     version: u64,
     /// The ceremony it comes from.
     pub ceremony: CeremonyFacts,
@@ -152,6 +155,9 @@ pub struct PreparedKey {
     pub model: Model,
     /// The credential by which it is recognised.
     pub identity: IdentityCredential,
+    /// The passkey it made for the tenant (route air-gapped).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Box<MadePasskey>>,
     /// Its PIN, in custody `manifest`.
     #[serde(
         default,
@@ -160,6 +166,25 @@ pub struct PreparedKey {
         deserialize_with = "read_pin"
     )]
     pub pin: Option<Pin>,
+}
+
+/// A passkey that was made offline by a tenant's creation options, ready to be posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MadePasskey {
+    /// The account that the challenge is for.
+    pub account: Upn,
+    /// The tenant that issued the challenge.
+    pub tenant_id: String,
+    /// Credential id.
+    pub credential_id: Blob,
+    /// The whole `clientDataJSON`.
+    pub client_data_json: Blob,
+    /// WebAuthn attestation object (CBOR).
+    pub attestation_object: Blob,
+    /// When the challenge ends, UTC.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires: OffsetDateTime,
 }
 
 /// What the key said of itself.
@@ -200,7 +225,13 @@ impl Manifest {
         slips: SlipCount,
         keys: Vec<PreparedKey>,
     ) -> Self {
-        let (format, version) = (FORMAT.to_owned(), VERSION);
+        let has_passkeys = keys.iter().any(|key| key.registration.is_some());
+        let version = if has_passkeys {
+            VERSION_WITH_PASSKEYS
+        } else {
+            VERSION
+        };
+        let format = FORMAT.to_owned();
         Self {
             format,
             version,
@@ -237,7 +268,7 @@ impl Manifest {
         if head.format != FORMAT {
             return Err(OpenError::Content(format!("it is a {:?}", head.format)));
         }
-        if head.version != VERSION {
+        if !(VERSION..=VERSION_WITH_PASSKEYS).contains(&head.version) {
             return Err(OpenError::NewerVersion(head.version));
         }
         serde_json::from_slice(json).map_err(content)
@@ -342,6 +373,7 @@ pub(crate) mod tests {
                         thumbprint_sha256: None,
                     },
                 },
+                registration: None,
                 pin: Some(Secret::new("73915082".into())),
             }],
         )
@@ -356,12 +388,40 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_passkey_makes_it_version_2_and_comes_back() {
+        let mut with = sample();
+        with.keys[0].registration = Some(Box::new(MadePasskey {
+            account: "bg-01@contoso.onmicrosoft.com".parse().unwrap(),
+            tenant_id: "t".into(),
+            credential_id: vec![1; 32].into(),
+            client_data_json: b"{}".as_slice().into(),
+            attestation_object: vec![2; 300].into(),
+            expires: datetime!(2026-12-22 10:00 UTC),
+        }));
+        let with = Manifest::new(
+            with.ceremony,
+            None,
+            with.pin_custody,
+            with.people,
+            with.recipients,
+            with.transcript,
+            with.slips,
+            with.keys,
+        );
+        let json = with.to_json().unwrap();
+        let text = String::from_utf8(json.expose().clone()).unwrap();
+        assert!(text.contains("\"version\":2,") && text.contains("\"client_data_json\":\"e30\""));
+        let again = Manifest::from_json(json.expose()).unwrap();
+        assert_eq!(again.keys[0].registration, with.keys[0].registration);
+    }
+
+    #[test]
     fn names_a_newer_version_and_a_foreign_format() {
         let json = String::from_utf8(sample().to_json().unwrap().expose().clone()).unwrap();
-        let newer = json.replace("\"version\":1,", "\"version\":2,");
+        let newer = json.replace("\"version\":1,", "\"version\":3,");
         assert_eq!(
             Manifest::from_json(newer.as_bytes()).err(),
-            Some(OpenError::NewerVersion(2))
+            Some(OpenError::NewerVersion(3))
         );
         let foreign = json.replace("glasskey-manifest", "shopping-list");
         assert!(matches!(

@@ -56,6 +56,8 @@ pub enum Act {
     ProvePin,
     /// Making the identity credential.
     MakeIdentity,
+    /// Making the passkey that the tenant's creation options ask for.
+    MakePasskey,
     /// Printing a label.
     PrintLabel,
     /// Writing a prepared key's data to the stick.
@@ -171,6 +173,16 @@ pub enum Entry {
         passed: bool,
         /// What was found.
         found: Text,
+    },
+    /// Creation options were read from the stick: every key gets a passkey (route air-gapped).
+    CreationOptions {
+        /// SHA-256 of the file.
+        sha256: String,
+        /// The tenant that issued them.
+        tenant: Text,
+        /// When the first challenge ends, UTC.
+        #[serde(with = "time::serde::rfc3339")]
+        expires: OffsetDateTime,
     },
     /// A USB device was not let in.
     UsbRefused {

@@ -90,7 +90,12 @@ impl InHand {
         let changes = |act: &Act| {
             matches!(
                 act,
-                Act::Reset | Act::SetPin | Act::Configure | Act::MakeIdentity | Act::ChangePin
+                Act::Reset
+                    | Act::SetPin
+                    | Act::Configure
+                    | Act::MakeIdentity
+                    | Act::MakePasskey
+                    | Act::ChangePin
             )
         };
         self.done.iter().any(changes) || self.open.as_ref().is_some_and(changes)
@@ -137,6 +142,8 @@ pub struct Tally {
     pub plan_sha256: Option<String>,
     /// Where PINs are kept.
     pub custody: Option<PinCustody>,
+    /// Whether each key gets a passkey by creation options (route air-gapped).
+    pub passkeys: bool,
     /// Who the plan names.
     pub people: Vec<Person>,
     /// Officer and witness, each pair that sat at the station, in order.
@@ -187,6 +194,7 @@ impl Default for Tally {
             title: None,
             plan_sha256: None,
             custody: None,
+            passkeys: false,
             people: Vec::new(),
             present: Vec::new(),
             stations: Vec::new(),

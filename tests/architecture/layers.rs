@@ -16,10 +16,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("script", &[]),
     ("identity", &["blob", "id"]),
     ("worker", &["secret"]),
-    ("manifest", &["id", "identity", "secret", "worker"]),
+    ("manifest", &["blob", "id", "identity", "secret", "worker"]),
     ("transcript", &["id", "manifest"]),
     ("plan", &["id", "language", "manifest", "script"]),
     ("key", &["blob", "id", "identity", "secret", "worker"]),
+    ("creation_options", &["blob", "id", "key", "plan"]),
     ("audit", &["id", "key", "manifest", "transcript"]),
     // Station
     ("pin", &["plan", "secret"]),
@@ -78,6 +79,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "ceremony::state",
             "ceremony::team",
             "console",
+            "creation_options",
             "id",
             "key",
             "manifest",
@@ -119,12 +121,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "registration",
         &[
+            "creation_options",
             "graph",
             "id",
             "inventory",
             "journal",
             "key",
             "manifest",
+            "plan",
             "secret",
             "tenant",
             "transcript",
@@ -168,6 +172,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cli",
             "cli::input",
+            "creation_options",
             "graph",
             "id",
             "inventory",

@@ -73,6 +73,7 @@ fn keys(count: u32) -> Vec<PreparedKey> {
                 prepared: now() - time::Duration::days(1),
                 model: model.clone(),
                 identity,
+                registration: None,
                 pin: Some(Secret::new(PIN.into())),
             }
         })

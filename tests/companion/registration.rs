@@ -86,6 +86,7 @@ pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
                 thumbprint_sha256: None,
             },
         },
+        registration: None,
         pin: None,
     };
     (Arc::new(Mutex::new(key)), prepared)

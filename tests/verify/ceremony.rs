@@ -237,6 +237,7 @@ impl Ceremony {
                 versions: vec!["FIDO_2_1".into()],
             },
             identity: self.keys[usize::from(number) - 1].clone(),
+            registration: None,
             pin: Some(Secret::new(PIN.into())),
         };
         Manifest::new(

@@ -67,8 +67,13 @@ impl Ceremony {
             },
             (Step::MakeIdentity(hand), Outcome::IdentityMade { fingerprint }) => {
                 self.fingerprint = fingerprint;
-                self.enter(Step::PrintLabel(hand))
+                self.enter(if self.rules.passkeys {
+                    Step::MakePasskey(hand)
+                } else {
+                    Step::PrintLabel(hand)
+                })
             }
+            (Step::MakePasskey(hand), Outcome::PasskeyMade { .. }) => self.enter(Step::PrintLabel(hand)),
             (Step::PrintLabel(hand), Outcome::LabelPrinted) => self.enter(Step::ConfirmLabel(hand)),
             (Step::StoreKey(job), Outcome::KeyStored) => self.key_stored(*job),
             (Step::PrintRecord, Outcome::RecordPrinted) => self.enter(Step::ConfirmRecord),

@@ -35,7 +35,9 @@ impl Ceremony {
                 self.not_printed(hand, kind == NothingPrinted, text)
             }
             // The PIN is set and proven, only the touch is missing: the same step can be done again.
-            step @ Step::MakeIdentity(_) if kind == NoTouch => self.trouble(step, text),
+            step @ (Step::MakeIdentity(_) | Step::MakePasskey(_)) if kind == NoTouch => {
+                self.trouble(step, text)
+            }
             Step::ChangePin(hand) if kind == PinRefused => self.pin_refused(&hand, &text),
             Step::ChangePin(hand) | Step::WhichPin(hand) => self.not_known(hand, kind == Vanished, text),
             Step::ProvePin(hand) if self.rules.pass == Pass::Seal => {
@@ -43,9 +45,11 @@ impl Ceremony {
             }
             Step::SetPin(hand) if kind == PinRefused => self.pin_refused(&hand, &text),
             Step::StorePin(hand) => self.trouble(Step::StorePin(hand), text),
-            Step::SetPin(hand) | Step::Configure(hand) | Step::ProvePin(hand) | Step::MakeIdentity(hand) => {
-                self.not_finished(&hand, &text)
-            }
+            Step::SetPin(hand)
+            | Step::Configure(hand)
+            | Step::ProvePin(hand)
+            | Step::MakeIdentity(hand)
+            | Step::MakePasskey(hand) => self.not_finished(&hand, &text),
             step @ (Step::PrintLabel(_) | Step::StoreKey(_) | Step::PrintRecord | Step::Export) => {
                 self.trouble(step, text)
             }

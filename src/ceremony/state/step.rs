@@ -64,6 +64,7 @@ pub(super) enum Step {
     Configure(Hand),
     ProvePin(Hand),
     MakeIdentity(Hand),
+    MakePasskey(Hand),
     PrintLabel(Hand),
     ConfirmLabel(Hand),
     KeyBag(Hand),
@@ -109,6 +110,7 @@ impl Step {
             Self::Configure(hand) => Work::Configure(hand.key.clone()),
             Self::ProvePin(hand) => Work::ProvePin(hand.key.clone()),
             Self::MakeIdentity(hand) => Work::MakeIdentity(hand.key.clone()),
+            Self::MakePasskey(hand) => Work::MakePasskey(hand.key.clone()),
             Self::PrintLabel(_) => Work::PrintLabel(label?.clone()),
             Self::StoreKey(_) => Work::StoreKey,
             Self::PrintRecord => Work::PrintRecord,
@@ -126,7 +128,8 @@ impl Step {
             | Self::WhichPin(hand)
             | Self::Configure(hand)
             | Self::ProvePin(hand)
-            | Self::MakeIdentity(hand) => Some(&hand.key),
+            | Self::MakeIdentity(hand)
+            | Self::MakePasskey(hand) => Some(&hand.key),
             _ => None,
         }
     }
@@ -144,6 +147,7 @@ impl Step {
             | Self::Configure(hand)
             | Self::ProvePin(hand)
             | Self::MakeIdentity(hand)
+            | Self::MakePasskey(hand)
             | Self::PrintLabel(hand)
             | Self::ConfirmLabel(hand)
             | Self::KeyBag(hand)
@@ -172,6 +176,7 @@ impl Step {
             | Self::Configure(_)
             | Self::ProvePin(_)
             | Self::MakeIdentity(_)
+            | Self::MakePasskey(_)
             | Self::PrintLabel(_)
             | Self::ConfirmLabel(_)
             | Self::KeyBag(_)

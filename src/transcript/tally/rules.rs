@@ -41,6 +41,7 @@ impl Tally {
                 self.people.clone_from(people);
                 self.stage = Stage::Preparing;
             }
+            Entry::CreationOptions { .. } => self.passkeys = true,
             Entry::SelfTest {
                 passed: false, check, ..
             } => self.find(format!("the self-test `{}` failed", check.as_str())),
@@ -380,6 +381,7 @@ impl Tally {
         let proven = |h: &InHand| {
             h.label == *label
                 && steps.iter().all(|step| h.done.contains(step))
+                && (!self.passkeys || h.done.contains(&Act::MakePasskey))
                 && h.slip == slip
                 && (slip.is_some() || h.done.contains(&Act::StorePin))
         };
