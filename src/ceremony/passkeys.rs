@@ -41,7 +41,9 @@ pub(super) fn read(
         return Ok(None);
     }
     let refuse = |why: String| DriverError::Unfinished(format!("{why}\n   Nothing has been done."));
-    let expected = found.map(|f| f.tally.passkeys);
+    // Before anybody was seated nothing was done, and the line about options may be what the power cut took away.
+    let begun = found.filter(|f| f.tally.passkeys || !f.tally.present.is_empty());
+    let expected = begun.map(|f| f.tally.passkeys);
     let file = stick.read_beside_plan(FILE, MAX_BYTES)?;
     let file = match (file, expected) {
         (None, Some(true)) => {

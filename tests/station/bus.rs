@@ -144,6 +144,50 @@ impl Bus {
             }),
         }
     }
+
+    /// What a key answers when it makes a credential (CTAP 2.1, 6.1).
+    fn made(
+        &self,
+        key: &SecurityKey,
+        pin: &Pin,
+        new: &NewCredential,
+        watch: &mut Watch<'_>,
+    ) -> Result<Value, KeyError> {
+        (watch.on_event)(KeyEvent::TouchNeeded);
+        let client = connect(self.held(key)?);
+        let protocol = client.pin_protocol().unwrap();
+        let token = client.plain_token(protocol, pin.expose()).unwrap().unwrap();
+        let hash = digest(&SHA256, new.client_data.as_slice());
+        let hmac = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &token);
+        let proof =
+            ring::hmac::sign(&hmac, hash.as_ref()).as_ref()[..if protocol == 1 { 16 } else { 32 }].to_vec();
+        let mut request = vec![
+            (1, Value::Bytes(hash.as_ref().to_vec())),
+            (2, map(vec![("id", new.rp_id.as_str().into())])),
+            (
+                3,
+                map(vec![
+                    ("id", Value::Bytes(new.user.id.0.clone())),
+                    ("name", new.user.name.as_str().into()),
+                ]),
+            ),
+            (
+                4,
+                Value::Array(vec![map(vec![
+                    ("alg", (-7).into()),
+                    ("type", "public-key".into()),
+                ])]),
+            ),
+        ];
+        if new.discoverable {
+            request.push((7, map(vec![("rk", true.into())])));
+        }
+        request.extend([(8, Value::Bytes(proof)), (9, protocol.into())]);
+        let (status, answer) = client.ctap(0x01, Some(map(request))).unwrap();
+        assert_eq!(status, OK);
+        self.power.call();
+        Ok(answer)
+    }
 }
 
 /// A channel to a key that has power.
@@ -238,37 +282,18 @@ impl KeyBus for Bus {
         user: &UserEntity,
         watch: &mut Watch<'_>,
     ) -> Result<IdentityCredential, KeyError> {
-        (watch.on_event)(KeyEvent::TouchNeeded);
-        let client = connect(self.held(key)?);
-        let protocol = client.pin_protocol().unwrap();
-        let token = client.plain_token(protocol, pin.expose()).unwrap().unwrap();
         let hash = digest(&SHA256, &user.id.0);
-        let hmac = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &token);
-        let proof =
-            ring::hmac::sign(&hmac, hash.as_ref()).as_ref()[..if protocol == 1 { 16 } else { 32 }].to_vec();
-        let request = map(vec![
-            (1, Value::Bytes(hash.as_ref().to_vec())),
-            (2, map(vec![("id", RP_ID.into())])),
-            (
-                3,
-                map(vec![
-                    ("id", Value::Bytes(user.id.0.clone())),
-                    ("name", user.name.as_str().into()),
-                ]),
-            ),
-            (
-                4,
-                Value::Array(vec![map(vec![
-                    ("alg", (-7).into()),
-                    ("type", "public-key".into()),
-                ])]),
-            ),
-            (8, Value::Bytes(proof)),
-            (9, protocol.into()),
-        ]);
-        let (status, answer) = client.ctap(0x01, Some(request)).unwrap();
-        assert_eq!(status, OK);
-        self.power.call();
+        let asked = NewCredential {
+            rp_id: RP_ID.into(),
+            user: user.clone(),
+            client_data: Blob(user.id.0.clone()),
+            algorithms: vec![-7],
+            discoverable: false,
+            exclude: Vec::new(),
+            hmac_secret: false,
+            cred_protect: None,
+        };
+        let answer = self.made(key, pin, &asked, watch)?;
         Ok(identity(&answer, hash.as_ref()))
     }
 
@@ -303,12 +328,31 @@ impl KeyBus for Bus {
 
     fn make_credential(
         &self,
-        _: &SecurityKey,
-        _: &Pin,
-        _: &NewCredential,
-        _: &mut Watch<'_>,
+        key: &SecurityKey,
+        pin: &Pin,
+        new: &NewCredential,
+        watch: &mut Watch<'_>,
     ) -> Result<Credential, KeyError> {
-        unused()
+        let answer = self.made(key, pin, new, watch)?;
+        let hash = digest(&SHA256, new.client_data.as_slice());
+        let made = identity(&answer, hash.as_ref());
+        let object = map(vec![
+            ("fmt", member(&answer, &1.into()).unwrap()),
+            ("attStmt", member(&answer, &3.into()).unwrap()),
+            ("authData", member(&answer, &2.into()).unwrap()),
+        ]);
+        let mut attestation_object = Vec::new();
+        ciborium::into_writer(&object, &mut attestation_object).unwrap();
+        Ok(Credential {
+            rp_id: new.rp_id.clone(),
+            id: made.credential_id,
+            algorithm: made.algorithm,
+            public_key: made.public_key,
+            aaguid: made.aaguid,
+            auth_data: made.auth_data,
+            attestation_object: Blob(attestation_object),
+            attestation: made.attestation,
+        })
     }
 
     fn assert_credential(

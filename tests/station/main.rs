@@ -2,6 +2,7 @@
 //! journal step, or whose stick is taken away.
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
+mod air_gapped;
 mod bus;
 mod outcome;
 mod papers;

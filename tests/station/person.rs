@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use glasskey::secret::Secret;
 
 use crate::bus::Bus;
 use crate::papers::Pile;
-use crate::power::{Mishap, Power};
+use crate::power::{Mishap, Power, PowerCut};
 
 /// So many looks at a silent console mean that nobody knows how to go on.
 const PATIENCE: u32 = 20;
@@ -94,6 +95,8 @@ pub(crate) struct Person<'a> {
     pub(crate) power: Rc<Power>,
     /// Everything that the station said since it was switched on.
     pub(crate) told: Vec<String>,
+    /// Whether the power is cut at the first question after who they are.
+    pub(crate) leaves: bool,
     pulled: Option<usize>,
     pending: VecDeque<String>,
     idle: u32,
@@ -106,6 +109,7 @@ impl<'a> Person<'a> {
             hands,
             power: Rc::clone(power),
             told: Vec::new(),
+            leaves: false,
             pulled: None,
             pending: VecDeque::new(),
             idle: 0,
@@ -201,6 +205,9 @@ impl Console for Person<'_> {
         self.power.call();
         self.idle = 0;
         self.asked += 1;
+        if self.leaves && self.asked > 2 {
+            resume_unwind(Box::new(PowerCut));
+        }
         self.told.push(question.to_owned());
         let unexpected = || ConsoleError::Unexpected {
             question: question.to_owned(),

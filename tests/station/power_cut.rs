@@ -10,6 +10,7 @@ use bench::report::Authenticator as _;
 use glasskey::transcript::{Entry, Reading};
 use glasskey::{audit, manifest};
 
+use crate::air_gapped;
 use crate::bus::connect;
 use crate::outcome;
 use crate::stage::{self, Cut, Kind, Left, Torn};
@@ -19,21 +20,25 @@ pub(crate) const SLIP: Kind = Kind {
     name: "slip",
     custody: "slip",
     split_slips: false,
+    passkeys: false,
 };
 pub(crate) const MANIFEST: Kind = Kind {
     name: "manifest",
     custody: "manifest",
     split_slips: false,
+    passkeys: false,
 };
 pub(crate) const ROTATE: Kind = Kind {
     name: "rotate",
     custody: "rotate",
     split_slips: false,
+    passkeys: false,
 };
 const SPLIT: Kind = Kind {
     name: "split",
     custody: "slip",
     split_slips: true,
+    passkeys: false,
 };
 
 /// Points at which the power may fail: just after each line, and just before the next one, all work done.
@@ -141,6 +146,7 @@ fn check_manifest(kind: Kind, left: &Left) -> Result<(), String> {
             .hands
             .labelled(line.label.as_str())
             .ok_or("nobody has the key")?;
+        air_gapped::check(kind, left, key, place)?;
         match (kind.custody, pin) {
             ("slip", None) => {}
             ("manifest", pin @ Some(_)) if pin == on_paper => {}
@@ -221,7 +227,7 @@ fn seed() -> u64 {
 }
 
 /// Plays a kind of ceremony with cuts at `chosen` points, or all; gives the outcomes of all points in order.
-fn play(kind: Kind, chosen: Option<usize>, twice: bool) -> Vec<outcome::Row> {
+pub(crate) fn play(kind: Kind, chosen: Option<usize>, twice: bool) -> Vec<outcome::Row> {
     let began = Instant::now();
     let whole = stage::play(kind, None).unwrap_or_else(|error| panic!("without a cut: {error}"));
     check(kind, &whole).unwrap_or_else(|error| panic!("without a cut: {error}"));

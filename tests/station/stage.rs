@@ -9,6 +9,7 @@ use std::rc::Rc;
 use glasskey::ceremony::Ending;
 use glasskey::ceremony::driver::Ports;
 use glasskey::ceremony::resume::{self, Next};
+use glasskey::creation_options::FILE;
 use glasskey::manifest::seal::{Identity, seal};
 use glasskey::media::Stick;
 use glasskey::plan::Plan;
@@ -16,6 +17,7 @@ use glasskey::transcript::{Entry, Tally, Transcript};
 use glasskey::worker::Launcher;
 use time::OffsetDateTime;
 
+use crate::air_gapped;
 use crate::bus::Bus;
 use crate::papers::{Pile, Printer};
 use crate::person::{Hands, Person};
@@ -34,6 +36,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) custody: &'static str,
     pub(crate) split_slips: bool,
+    /// Whether keys make passkeys by creation options.
+    pub(crate) passkeys: bool,
 }
 
 /// What the power cut leaves of the line that was being written.
@@ -145,6 +149,9 @@ pub(crate) fn play_with(kind: Kind, cut: Option<Cut>, trouble: Option<Trouble>) 
     let identity = Identity::generate();
     let text = plan(kind, &identity.recipient());
     std::fs::write(root.join("plan.toml"), &text).unwrap();
+    if kind.passkeys {
+        std::fs::write(root.join(FILE), air_gapped::options().to_json().unwrap()).unwrap();
+    }
     let plan = Plan::parse(&text).unwrap();
     let power = Rc::new(Power::new(root, cut.map(|cut| cut.call)));
     let pile = Rc::default();
@@ -381,5 +388,25 @@ fn tear(root: &Path, cut: Cut) {
                 std::fs::write(&first, garbled).unwrap();
             }
         }
+    }
+}
+
+/// Starts the station once, and cuts the power when both people are seated; the error is what it refuses.
+pub(crate) fn begin(kind: Kind, root: &Path) -> Result<(), String> {
+    // Recipients differ from start to start, and the plan's hash is not looked at here.
+    let plan = Plan::parse(&plan(kind, &Identity::generate().recipient())).unwrap();
+    let power = Rc::new(Power::new(root, None));
+    let pile = Rc::default();
+    let mut hands = Hands::new(Bus::new(1, &power), 1, &pile);
+    let mut person = Person::new(&mut hands, &power);
+    person.leaves = true;
+    let clock = Cell::new(BEGINNING);
+    let started = catch_unwind(AssertUnwindSafe(|| {
+        start(&plan, root, &mut person, &pile, &power, &clock)
+    }));
+    match started {
+        Ok(result) => result.map(drop),
+        Err(panic) if panic.is::<PowerCut>() => Ok(()),
+        Err(panic) => resume_unwind(panic),
     }
 }
