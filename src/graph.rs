@@ -6,6 +6,7 @@
 mod address;
 mod calls;
 mod client;
+mod creation;
 mod directory;
 mod error;
 mod model;
@@ -15,6 +16,7 @@ mod policies;
 pub use address::{AddressError, Cloud, Service};
 pub use calls::Deleted;
 pub use client::Client;
+pub use creation::{CreationOptions, NewPasskey};
 pub use directory::{GLOBAL_ADMINISTRATOR, Group, Member, NewGroup, NewUser, RoleAssignment, RoleSchedule};
 pub use error::{GraphError, Refusal};
 pub use model::{

@@ -76,12 +76,12 @@ impl Client {
 
     /// Lists the account's passkeys.
     pub fn passkeys(&self, user: &str) -> Result<Vec<Passkey>, GraphError> {
-        self.list(&passkeys(user))
+        self.list(&passkeys("v1.0", user))
     }
 
     /// Deletes a passkey.
     pub fn delete_passkey(&self, user: &str, id: &str) -> Result<Deleted, GraphError> {
-        self.delete(&format!("{}/{}", passkeys(user), encoded(id)))
+        self.delete(&format!("{}/{}", passkeys("v1.0", user), encoded(id)))
     }
 
     /// Ends the account's sessions.
@@ -126,8 +126,9 @@ fn passes(user: &str) -> String {
     )
 }
 
-fn passkeys(user: &str) -> String {
-    format!("/v1.0/users/{}/authentication/fido2Methods", encoded(user))
+/// The passkeys of an account, in this version of the service.
+pub(super) fn passkeys(version: &str, user: &str) -> String {
+    format!("/{version}/users/{}/authentication/fido2Methods", encoded(user))
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986, 2.3).
