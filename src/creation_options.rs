@@ -192,14 +192,8 @@ impl CreationOptions {
         Ok(options)
     }
 
-    /// Whether these are the options of this plan, one entry for each key; `is_left` names the keys that are not prepared
-    /// yet, whose challenges must live at `now`.
-    pub fn fits(
-        &self,
-        plan: &Plan,
-        now: OffsetDateTime,
-        is_left: &dyn Fn(&Upn, u8) -> bool,
-    ) -> Result<(), OptionsError> {
+    /// Whether these come from the tenant of this plan: a sandbox for a rehearsal, and no other.
+    pub fn suits(&self, plan: &Plan) -> Result<(), OptionsError> {
         if self.sandbox != plan.rehearsal {
             return Err(OptionsError::Mixed {
                 sandbox: self.sandbox,
@@ -213,6 +207,18 @@ impl CreationOptions {
                 planned: planned.clone(),
             });
         }
+        Ok(())
+    }
+
+    /// Whether these are the options of this plan, one entry for each key; `is_left` names the keys that are not prepared
+    /// yet, whose challenges must live at `now`.
+    pub fn fits(
+        &self,
+        plan: &Plan,
+        now: OffsetDateTime,
+        is_left: &dyn Fn(&Upn, u8) -> bool,
+    ) -> Result<(), OptionsError> {
+        self.suits(plan)?;
         for key in &self.keys {
             let same = |p: &&crate::plan::PlannedKey| same(&p.account, &key.account) && p.place == key.place;
             if plan.keys.iter().filter(same).count() != 1 {

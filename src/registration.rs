@@ -3,7 +3,11 @@
 //! Route [`tap`]: a Temporary Access Pass lets a person register the key in a browser; the key itself then
 //! proves who it is. Every write to the tenant is journalled before and after ([`journal`]), so that whatever
 //! happens the pass is deleted: at the end, on failure, on interruption, or by the next run.
+//!
+//! Route [`air_gapped`]: the tenant issues creation options that live for days, the keys make their passkeys at the station,
+//! and these are posted.
 
+pub mod air_gapped;
 mod audit;
 mod compare;
 mod conditions;

@@ -4,11 +4,13 @@ mod connection;
 mod inventory;
 mod monitor;
 mod opening;
+mod options;
 mod permissions;
 mod preflight;
 mod register;
 mod report;
 mod setup;
+mod submit;
 mod terminal;
 
 use std::io::{self, Write as _};
@@ -77,6 +79,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Register(Box<register::Register>),
+    Options(Box<options::Options>),
+    Submit(Box<submit::Submit>),
     Preflight(Box<preflight::Preflight>),
     Setup(Box<setup::Setup>),
     Monitor(Box<monitor::Monitor>),
@@ -91,6 +95,8 @@ enum Command {
 pub(super) fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command {
         Command::Register(register) => register.run(),
+        Command::Options(options) => options.run(),
+        Command::Submit(submit) => submit.run(),
         Command::Preflight(preflight) => preflight.run(),
         Command::Setup(setup) => setup.run(),
         Command::Monitor(monitor) => monitor.run(),

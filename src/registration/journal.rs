@@ -22,6 +22,8 @@ pub enum Action {
     DeletePass,
     /// The account's sessions are ended.
     RevokeSessions,
+    /// A passkey is registered on behalf of an account.
+    RegisterPasskey,
     /// A passkey that does not belong there is deleted.
     DeletePasskey,
 }

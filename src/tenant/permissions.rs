@@ -43,8 +43,15 @@ const fn optional(name: &'static str, purpose: &'static str, otherwise: &'static
 
 const READS_LOGS: &str = "the log is reported as not checked";
 
+/// Who may register for others.
+const ON_BEHALF: &[&str] = &[
+    "Authentication Administrator, while the account has no role.",
+    "Privileged Authentication Administrator, once it has one or is in a role-assignable group.",
+    "Never the account itself.",
+];
+
 /// Every command that talks to a tenant.
-pub const ALL: [Needs; 4] = [
+pub const ALL: [Needs; 6] = [
     Needs {
         command: "preflight",
         permissions: &[
@@ -133,6 +140,38 @@ pub const ALL: [Needs; 4] = [
             "Privileged Authentication Administrator, once it has one or is in a role-assignable group.",
             "Never the account itself.",
         ],
+    },
+    Needs {
+        command: "options",
+        permissions: &[
+            needed("User.Read.All", "read the accounts"),
+            needed(
+                "GroupMember.Read.All",
+                "see whether a group that the policy names takes them in",
+            ),
+            needed("Policy.Read.All", "read the method's policy"),
+            needed(
+                "UserAuthMethod-Passkey.ReadWrite.All",
+                "fetch creation options for other users",
+            ),
+        ],
+        roles: ON_BEHALF,
+    },
+    Needs {
+        command: "submit",
+        permissions: &[
+            needed("User.Read.All", "read the accounts"),
+            needed(
+                "GroupMember.Read.All",
+                "see whether a group that the policy names takes them in",
+            ),
+            needed("Policy.Read.All", "read the method's policy"),
+            needed(
+                "UserAuthMethod-Passkey.ReadWrite.All",
+                "register the passkeys, and see them",
+            ),
+        ],
+        roles: ON_BEHALF,
     },
     Needs {
         command: "monitor",

@@ -237,6 +237,39 @@ impl Authenticator {
         root
     }
 
+    /// Answers client data with a new credential (authenticatorMakeCredential): its id and the attestation object.
+    pub(crate) fn attest(&mut self, rp_id: &str, client_data: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let (_, key) = key_pair();
+        let credential = Credential {
+            rp_id: rp_id.to_owned(),
+            id: random::<32>().to_vec(),
+            key,
+            counter: 1,
+        };
+        let auth_data = self.auth_data(rp_id, 1, 0x05, Some(&credential));
+        let message = [auth_data.as_slice(), digest(&SHA256, client_data).as_ref()].concat();
+        let signature = self.attestation_key.sign(&SystemRandom::new(), &message).unwrap();
+        let bytes = |b: &[u8]| ciborium::Value::Bytes(b.to_vec());
+        let statement = vec![
+            ("alg".into(), (-7).into()),
+            ("sig".into(), bytes(signature.as_ref())),
+            (
+                "x5c".into(),
+                ciborium::Value::Array(vec![bytes(&self.certificate)]),
+            ),
+        ];
+        let object = ciborium::Value::Map(vec![
+            ("fmt".into(), "packed".into()),
+            ("attStmt".into(), ciborium::Value::Map(statement)),
+            ("authData".into(), bytes(&auth_data)),
+        ]);
+        let mut object_bytes = Vec::new();
+        ciborium::into_writer(&object, &mut object_bytes).unwrap();
+        let id = credential.id.clone();
+        self.credentials.push(credential);
+        (id, object_bytes)
+    }
+
     /// Makes a credential without any relying party looking: its id and public point.
     pub(crate) fn make(&mut self, rp_id: &str) -> (Vec<u8>, Vec<u8>) {
         let (_, key) = key_pair();

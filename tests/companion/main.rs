@@ -5,6 +5,7 @@
     reason = "tests may panic and document themselves by name"
 )]
 
+mod air_gapped;
 mod authenticator;
 mod browser;
 mod command;

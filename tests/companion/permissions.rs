@@ -14,13 +14,13 @@ use crate::registration::{Scene, adds, manifest, prepared};
 const UPN: &str = "bg-01@contoso.onmicrosoft.com";
 
 /// A token with these permissions, as the sandbox reads it.
-fn token(permissions: &[&str]) -> String {
+pub(crate) fn token(permissions: &[&str]) -> String {
     let claims = json!({"oid": "00000000-0000-4000-8000-000000000009", "scp": permissions.join(" ")});
     format!("e30.{}.", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
 /// The least set of a command, then that set without each of its members, with the one that is missing.
-fn sets(command: &str) -> Vec<(Vec<&'static str>, Option<&'static str>)> {
+pub(crate) fn sets(command: &str) -> Vec<(Vec<&'static str>, Option<&'static str>)> {
     let least: Vec<&str> = of(command).unwrap().least().collect();
     let without = |missing: &&'static str| {
         let rest = least.iter().copied().filter(|p| p != missing).collect();

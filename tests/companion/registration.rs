@@ -233,7 +233,7 @@ impl Scene {
         }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let pace = Pace {
             gap: Duration::ZERO,
             first: Duration::from_millis(20),
@@ -313,11 +313,11 @@ impl Scene {
         self.client().passes(UPN).unwrap().len()
     }
 
-    fn passkeys(&self) -> usize {
+    pub(crate) fn passkeys(&self) -> usize {
         self.client().passkeys(UPN).unwrap().len()
     }
 
-    fn fault(&self, method: &str, path: &str, skip: u32, count: u32, effect: Effect) {
+    pub(crate) fn fault(&self, method: &str, path: &str, skip: u32, count: u32, effect: Effect) {
         self.sandbox.add_fault(Fault {
             method: Some(method.into()),
             path: path.into(),

@@ -215,7 +215,7 @@ fn journal_path(register: &Register) -> PathBuf {
     })
 }
 
-fn exit_of(error: &RegistrationError) -> Exit {
+pub(super) fn exit_of(error: &RegistrationError) -> Exit {
     match error {
         RegistrationError::Condition { .. } => Exit::Condition,
         RegistrationError::Graph(_) => Exit::Graph,
