@@ -13,7 +13,7 @@ from pathlib import Path
 EVENTS = {
     "started", "self-test", "usb-refused", "planned", "present", "answered", "intended", "done", "failed", "key-identified",
     "slip-voided", "key-rejected", "key-prepared", "exception", "paused", "resumed", "sealing-started", "key-sealed",
-    "manifest-written", "ended", "clock-set", "printer-doubt", "printer-cycled",
+    "manifest-written", "ended", "clock-set", "printer-doubt", "printer-cycled", "creation-options",
 }
 # What another start of the station begins with.
 STARTS = {"started", "resumed", "sealing-started"}

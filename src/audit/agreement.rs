@@ -9,7 +9,7 @@ use crate::id::KeyFingerprint;
 use crate::manifest::schema::PreparedKey;
 use crate::manifest::{Manifest, StationFingerprint};
 use crate::transcript::tally::{PlannedLine, PreparedLine};
-use crate::transcript::{Entry, Reading, Tally, hex};
+use crate::transcript::{Act, Entry, Reading, Tally, Text, hex};
 
 /// The file as it lies there, against what the transcript says was written.
 pub fn check_file(file: &[u8], reading: &Reading, report: &mut Report) {
@@ -78,6 +78,7 @@ pub fn check(manifest: &Manifest, station: &StationFingerprint, reading: &Readin
     same(report, "printed slips", &manifest.slips.printed, &then.printed);
     same(report, "void slips", &manifest.slips.voided, &then.voided);
     keys(manifest, &then, report);
+    passkeys(manifest, reading, report);
 }
 
 /// Notes whether manifest and transcript give the same value.
@@ -170,6 +171,34 @@ fn keys(manifest: &Manifest, tally: &Tally, report: &mut Report) {
                 "it is prepared and not in the manifest",
             );
         }
+    }
+}
+
+/// The passkeys of the manifest are those that the station told of.
+fn passkeys(manifest: &Manifest, reading: &Reading, report: &mut Report) {
+    if !reading.tally_up_to(u64::MAX).passkeys && manifest.keys.iter().all(|key| key.registration.is_none()) {
+        return;
+    }
+    for key in &manifest.keys {
+        // A key that was prepared again made another one: the last one counts.
+        let told = reading.lines.iter().rev().find_map(|line| match &line.entry {
+            Entry::Done {
+                effect: Act::MakePasskey,
+                key: Some(label),
+                result: Some(id),
+                ..
+            } if *label == key.label => Some(id.as_str().to_owned()),
+            _ => None,
+        });
+        let made = key.registration.as_ref();
+        let made = made.map(|made| Text::new(&made.credential_id.to_string()).as_str().to_owned());
+        let none = || "none".to_owned();
+        report.compare(
+            Area::Agreement,
+            &format!("passkey of {}", key.label),
+            ("the manifest", &made.unwrap_or_else(none)),
+            ("the transcript", &told.unwrap_or_else(none)),
+        );
     }
 }
 

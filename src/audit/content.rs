@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Area, Report};
 use crate::id::{CeremonyId, LabelId};
 use crate::key::identity::check_again;
+use crate::key::registration::Made;
 use crate::manifest::schema::{PinCustody, PreparedKey};
 use crate::manifest::{Manifest, StationFingerprint};
 
@@ -53,6 +54,7 @@ pub fn check(manifest: &Manifest, pins: usize, report: &mut Report) {
     numbers(&manifest.keys, report);
     for key in &manifest.keys {
         identity(key, report);
+        passkey(key, report);
     }
     let verified = |key: &&PreparedKey| key.identity.attestation.verified;
     let attested = manifest.keys.iter().filter(verified).count();
@@ -137,6 +139,26 @@ fn numbers(keys: &[PreparedKey], report: &mut Report) {
         };
         report.check(Area::Content, name, once.len() == all.len(), found);
     }
+}
+
+/// A passkey that was made offline, once more from its bytes.
+fn passkey(key: &PreparedKey, report: &mut Report) {
+    let Some(made) = &key.registration else { return };
+    let bytes = Made {
+        credential_id: made.credential_id.as_slice(),
+        client_data: made.client_data_json.as_slice(),
+        attestation_object: made.attestation_object.as_slice(),
+    };
+    let mut outcome = bytes.check_again(&key.identity);
+    if made.account != key.account {
+        outcome = Err("it was made for another account".into());
+    }
+    let holds = outcome.is_ok();
+    let found = outcome.map_or_else(
+        |why| why,
+        |()| format!("made with PIN and touch for tenant {}", made.tenant_id),
+    );
+    report.check(Area::Content, &format!("passkey of {}", key.label), holds, found);
 }
 
 fn identity(key: &PreparedKey, report: &mut Report) {

@@ -6,10 +6,12 @@ use std::fs;
 use bench::client::OK;
 use bench::report::Authenticator as _;
 use ciborium::Value;
+use glasskey::audit;
 use glasskey::creation_options::{CreationOptions, FILE, KeyOptions};
 use glasskey::key::registration::{Made, MakeRequest, RP_ID};
 use glasskey::manifest::schema::PreparedKey;
-use glasskey::transcript::{Act, Entry};
+use glasskey::manifest::{self, Manifest};
+use glasskey::transcript::{Act, Entry, Reading};
 use serde_json::json;
 use time::macros::datetime;
 
@@ -181,4 +183,27 @@ fn options_neither_come_nor_go_while_a_ceremony_is_under_way() {
         let error = stage::begin(kind, root.path()).unwrap_err();
         assert!(error.contains(word), "{error}");
     }
+}
+
+#[test]
+fn an_auditor_finds_the_passkeys_in_order_and_notices_those_of_another_key() {
+    let left = stage::play(AIR_GAPPED, None).unwrap();
+    let station = left.tally.signer.unwrap();
+    let mut manifest = manifest::open(&left.manifest, &left.identity, &station).unwrap();
+    let reading = Reading::of(left.transcript.as_bytes());
+    let findings = |manifest: &Manifest| {
+        let (mut content, mut agreement) = (audit::Report::default(), audit::Report::default());
+        audit::content::check(manifest, 2, &mut content);
+        audit::agreement::check(manifest, &station, &reading, &mut agreement);
+        (content.failed().is_some(), agreement.failed().is_some())
+    };
+    assert_eq!(findings(&manifest), (false, false));
+    let [first, second] = &mut manifest.keys[..] else {
+        panic!("two keys")
+    };
+    std::mem::swap(&mut first.registration, &mut second.registration);
+    assert_eq!(findings(&manifest), (true, true));
+    manifest.keys[0].registration = None;
+    manifest.keys[1].registration = None;
+    assert_eq!(findings(&manifest), (false, true), "passkeys were taken away");
 }

@@ -140,6 +140,11 @@ impl Desk {
         read().unwrap_or_else(|error: Error| panic!("{error}"))
     }
 
+    /// The identity file that opens the manifest.
+    pub(crate) fn identity(&self) -> &std::path::Path {
+        &self.recipient.identity
+    }
+
     /// The manifest, opened by stock age.
     pub(crate) fn manifest(&self, evidence: &Evidence) -> serde_json::Value {
         let opened = self.recipient.open(&evidence.folder.join("manifest.age"));

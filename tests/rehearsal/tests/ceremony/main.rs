@@ -2,6 +2,7 @@
 //!
 //! `GLASSKEY_IMAGE` is the folder with `glasskey-serial.bzImage`; without it, `target/image` of this repository.
 
+mod air_gapped;
 mod custody;
 mod desk;
 mod faults;
