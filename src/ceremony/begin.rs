@@ -75,7 +75,7 @@ pub fn run<'a>(
             plan.rehearsal,
             rules(plan, passkeys.is_some()),
         ),
-        options: passkeys.map(|p| p.options),
+        options: passkeys.map(|p| p.content),
         ports,
         journal,
         id,

@@ -23,7 +23,7 @@ use crate::transcript::{Entry, Text, hex};
 
 /// Creation options that this ceremony works by.
 pub(super) struct Options {
-    pub(super) options: CreationOptions,
+    pub(super) content: CreationOptions,
     /// The line about them.
     pub(super) entry: Entry,
     /// What the people are told of them.
@@ -86,7 +86,7 @@ pub(super) fn read(
             options.tenant_id,
             expires.date()
         ),
-        options,
+        content: options,
     }))
 }
 

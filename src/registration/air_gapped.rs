@@ -192,7 +192,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             },
         };
         let (plugged, proof) = match prover.identity(self.voice) {
-            Ok(proven) => proven,
+            Ok(answer) => answer,
             Err(RegistrationError::WrongKey(what)) if may_be_away => {
                 report.warnings.push(what);
                 return Ok(false);
@@ -213,7 +213,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
     }
 
     /// Reads the list until the passkey is in it; what the post answered where it does not come.
-    fn listed(&self, user: &User, posted: Passkey) -> Result<Passkey, RegistrationError> {
+    fn listed(&self, user: &User, posted: &Passkey) -> Result<Passkey, RegistrationError> {
         let end = Instant::now() + self.options.usable_within;
         loop {
             let now = self.graph.passkeys(&user.id)?;

@@ -49,7 +49,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 Ok(posted) => {
                     let id = Some(posted.id.as_str());
                     self.note(Action::RegisterPasskey, State::Done, tenant, &user.id, id)?;
-                    return self.listed(user, posted);
+                    return self.listed(user, &posted);
                 }
                 Err(error) => error,
             };
