@@ -21,7 +21,7 @@ pub use directory::{GLOBAL_ADMINISTRATOR, Group, Member, NewGroup, NewUser, Role
 pub use error::{GraphError, Refusal};
 pub use model::{
     AuditEntry, Domain, EVERYONE, Mark, NewPass, Organization, Pass, PassPolicy, Passkey, PasskeyPolicy,
-    Scope, Target, User, method_id,
+    Scope, Target, User, credential_id, method_id,
 };
 pub use pace::{Interrupt, Interrupted, Pace};
 pub use policies::{

@@ -347,13 +347,19 @@ impl Passkey {
     /// Observed, not documented: base64url, then one digit that counts the `=` that are missing.
     #[must_use]
     pub fn credential_id(&self) -> Option<Vec<u8>> {
-        use base64::Engine as _;
-        let digit = self.id.chars().last()?.to_digit(10)? as usize;
-        let text = self.id.get(..self.id.len() - 1)?;
-        let padded = (4 - text.len() % 4) % 4 == digit;
-        let bytes = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        (padded && bytes.len() >= 16).then_some(bytes)
+        credential_id(&self.id)
     }
+}
+
+/// The credential id that a method id holds, if it has the observed form.
+#[must_use]
+pub fn credential_id(method: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let digit = method.chars().last()?.to_digit(10)? as usize;
+    let text = method.get(..method.len() - 1)?;
+    let padded = (4 - text.len() % 4) % 4 == digit;
+    let bytes = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    (padded && bytes.len() >= 16).then_some(bytes)
 }
 
 /// The method id of a credential id, in the observed form.
