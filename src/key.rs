@@ -24,6 +24,7 @@ mod library;
 pub mod operation;
 pub mod pin;
 pub mod registration;
+mod removal;
 pub mod reset;
 mod session;
 #[cfg(test)]

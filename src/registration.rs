@@ -6,6 +6,8 @@
 //!
 //! Route [`air_gapped`]: the tenant issues creation options that live for days, the keys make their passkeys at the station,
 //! and these are posted.
+//! Route [`on_behalf`]: the tenant issues creation options, the key at this machine makes the passkey, and it is
+//! posted. A passkey that may have been registered is looked for, in this run and the next, and never made twice.
 
 pub mod air_gapped;
 mod audit;
@@ -14,9 +16,11 @@ mod conditions;
 mod error;
 pub mod journal;
 mod ledger;
+pub mod on_behalf;
 mod pass;
 mod proof;
 pub mod report;
+mod route;
 pub mod tap;
 mod voice;
 
@@ -24,5 +28,6 @@ pub use error::RegistrationError;
 pub use journal::Journal;
 pub use ledger::{InventoryLedger, Ledger, NoLedger};
 pub use report::Report;
+pub use route::Route;
 pub use tap::{OnMismatch, OnWrongKey, Options, Registration};
 pub use voice::{PersonSteps, Voice};

@@ -1,6 +1,7 @@
 //! `glasskey companion`: arguments to requests, and their outcome to text and exit code. One file for each command.
 
 mod connection;
+mod hidden_line;
 mod inventory;
 mod monitor;
 mod opening;
@@ -9,6 +10,7 @@ mod permissions;
 mod preflight;
 mod register;
 mod report;
+mod route;
 mod setup;
 mod submit;
 mod terminal;

@@ -168,6 +168,17 @@ pub trait KeyBus {
         watch: &mut Watch<'_>,
     ) -> Result<Credential, KeyError>;
 
+    /// Removes a discoverable credential; one that is not there is success. Needs no touch.
+    ///
+    /// [`KeyError::ModelCannot`]: this model gives up single credentials only by a reset.
+    fn remove_credential(
+        &self,
+        key: &SecurityKey,
+        pin: &Pin,
+        credential_id: &[u8],
+        watch: &mut Watch<'_>,
+    ) -> Result<(), KeyError>;
+
     /// Gets an assertion of one credential of any relying party; [`KeyError::NotHeld`] if it is not there.
     fn assert_credential(
         &self,

@@ -277,6 +277,22 @@ impl KeyBus for KeyClient {
         }
     }
 
+    fn remove_credential(
+        &self,
+        key: &SecurityKey,
+        pin: &Pin,
+        credential_id: &[u8],
+        watch: &mut Watch<'_>,
+    ) -> Result<(), KeyError> {
+        let operation = Operation::RemoveCredential {
+            credential_id: credential_id.into(),
+        };
+        match self.call(key, operation, &[pin], watch)? {
+            Answer::Removed => Ok(()),
+            other => mismatch(other),
+        }
+    }
+
     fn assert_credential(
         &self,
         key: &SecurityKey,

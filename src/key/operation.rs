@@ -18,7 +18,9 @@ use super::error::{Effect, KeyError};
 use super::info::KeyInfo;
 use super::library::TouchLine;
 use super::pin::{self, PinProof, PinSet};
+use super::removal;
 use super::session::Session;
+use crate::blob::Blob;
 use crate::id::Aaguid;
 use crate::secret::{self, Pin, Secret};
 use crate::worker::child::{self, Reporter};
@@ -62,6 +64,11 @@ pub enum Operation {
         /// Which.
         new: NewCredential,
     },
+    /// Removes a discoverable credential (secret: the PIN).
+    RemoveCredential {
+        /// Which.
+        credential_id: Blob,
+    },
     /// Gets an assertion (secret: the PIN, or none).
     AssertCredential {
         /// Of which credential.
@@ -86,6 +93,8 @@ pub enum Answer {
     PinProof(PinProof),
     /// To `MakeCredential`.
     Credential(Box<Credential>),
+    /// To `RemoveCredential`.
+    Removed,
     /// To `AssertCredential`.
     Assertion(Assertion),
     /// To `FindCredential`: the place of the one that signed, and what it signed.
@@ -162,6 +171,10 @@ fn answer(request: &[u8], secret: &Secret<Vec<u8>>, reporter: &mut Reporter) -> 
         }
         Operation::MakeCredential { new } => {
             Answer::Credential(Box::new(credential::make(session, &next_pin()?, &new)?))
+        }
+        Operation::RemoveCredential { credential_id } => {
+            removal::remove(session, &next_pin()?, credential_id.as_slice())?;
+            Answer::Removed
         }
         Operation::AssertCredential { query } => {
             let pin = next_pin().ok();

@@ -71,7 +71,7 @@ pub(super) fn fits(
     // Both times are the tenant's; some tolerance, because they come from different parts of it.
     match passkey.created_date_time {
         Some(created) if created < since - Duration::minutes(1) => {
-            return Err("The passkey that appeared is older than the Temporary Access Pass.".into());
+            return Err("The passkey that appeared is older than this registration.".into());
         }
         Some(_) => {}
         None => warnings.push("The tenant does not say when the passkey was registered.".into()),

@@ -1,7 +1,7 @@
 //! What must hold before anything is written, read from the tenant: the rules themselves are `tenant::rules`.
 
-use super::RegistrationError;
-use crate::graph::{Client, NewPass, Organization, User};
+use super::{RegistrationError, Route};
+use crate::graph::{Client, NewPass, Organization, PasskeyPolicy, Service, User};
 use crate::id::Aaguid;
 use crate::manifest::Manifest;
 use crate::tenant::rules::{self, Condition};
@@ -21,6 +21,37 @@ pub(super) fn tenant(manifest: &Manifest, tenant: &Organization) -> Result<(), R
 /// The account can take a passkey, and the caller is somebody else.
 pub(super) fn account(user: &User, caller: Option<&str>) -> Result<(), RegistrationError> {
     Ok(rules::account(user, caller)?)
+}
+
+/// The route exists in this cloud; asked before anything is sent.
+pub(super) fn service(service: &Service, route: Route) -> Result<(), RegistrationError> {
+    if route == Route::OnBehalf && !service.issues_creation_options() {
+        return Err(RegistrationError::condition(
+            format!(
+                "The cloud of {} issues no creation options, so keys are not registered on behalf of accounts there. \
+                 Nothing has been sent.",
+                service.origin()
+            ),
+            "Register the keys with `--route tap`.",
+        ));
+    }
+    Ok(())
+}
+
+/// The passkey policy lets this account register this model; returns warnings.
+pub(super) fn passkeys(
+    graph: &Client,
+    policy: &PasskeyPolicy,
+    user: &User,
+    aaguid: Aaguid,
+) -> Result<Vec<String>, RegistrationError> {
+    rules::passkeys_enabled(policy)?;
+    rules::self_service(policy)?;
+    let lists = [&policy.include_targets, &policy.exclude_targets];
+    let groups = lists.into_iter().flatten().filter_map(|t| t.group());
+    let scope = graph.scope(&user.id, groups)?;
+    rules::passkey_scope(policy, &user.user_principal_name, &scope)?;
+    Ok(rules::model(policy, &scope, aaguid)?.into_iter().collect())
 }
 
 /// Both policies let this account register this model; returns the pass to create, and warnings.
@@ -49,4 +80,24 @@ pub(super) fn policies(
     rules::pass_scope(&passes, name, &scope)?;
     warnings.extend(rules::one_time(new));
     Ok((new, warnings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Cloud;
+
+    #[test]
+    fn a_cloud_without_creation_options_is_named_before_anything_is_sent() {
+        for cloud in Cloud::ALL {
+            let there = Service::cloud(cloud);
+            assert!(service(&there, Route::Tap).is_ok());
+            let result = service(&there, Route::OnBehalf);
+            assert_eq!(result.is_ok(), cloud == Cloud::Global);
+            if let Err(error) = result {
+                assert!(error.to_string().contains(cloud.graph_host()), "{error}");
+                assert!(error.hint().contains("--route tap"));
+            }
+        }
+    }
 }

@@ -46,6 +46,20 @@ pub struct Entry {
     /// Method id, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Label of the key, where the write is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A passkey that an earlier run registered, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Method id.
+    pub method: String,
+    /// Whether nobody knows yet if the tenant has it.
+    pub open: bool,
+    /// When its registration was intended.
+    pub since: OffsetDateTime,
 }
 
 /// A pass that an earlier run may have left.
@@ -79,6 +93,31 @@ impl Journal {
         user: &str,
         method: Option<&str>,
     ) -> io::Result<()> {
+        self.entry(action, state, tenant, user, method, None)
+    }
+
+    /// The same for a write that is about one key.
+    pub fn write_for(
+        &mut self,
+        action: Action,
+        state: State,
+        tenant: &str,
+        user: &str,
+        method: Option<&str>,
+        label: &str,
+    ) -> io::Result<()> {
+        self.entry(action, state, tenant, user, method, Some(label))
+    }
+
+    fn entry(
+        &mut self,
+        action: Action,
+        state: State,
+        tenant: &str,
+        user: &str,
+        method: Option<&str>,
+        label: Option<&str>,
+    ) -> io::Result<()> {
         self.0.write(Entry {
             time: OffsetDateTime::now_utc(),
             action,
@@ -86,7 +125,36 @@ impl Journal {
             tenant: tenant.to_owned(),
             user: user.to_owned(),
             method: method.map(str::to_owned),
+            label: label.map(str::to_owned),
         })
+    }
+
+    /// Passkeys of one key that the tenant has, or may have, oldest first.
+    #[must_use]
+    pub fn registrations(&self, tenant: &str, user: &str, label: &str) -> Vec<Registered> {
+        let mut found: Vec<Registered> = Vec::new();
+        for entry in self.entries() {
+            let same = entry.tenant == tenant && entry.user == user && entry.label.as_deref() == Some(label);
+            let Some(method) = entry.method.as_ref().filter(|_| same) else {
+                continue;
+            };
+            match (entry.action, entry.state) {
+                (Action::RegisterPasskey, State::Intended) => found.push(Registered {
+                    method: method.clone(),
+                    open: true,
+                    since: entry.time,
+                }),
+                // The tenant's own id counts; it may have another form than the one that was expected.
+                (Action::RegisterPasskey, State::Done) => {
+                    if let Some(open) = found.iter_mut().rev().find(|r| r.open) {
+                        (open.open, open.method) = (false, method.clone());
+                    }
+                }
+                (Action::RegisterPasskey, State::Refused) => found.retain(|r| r.method != *method),
+                _ => {}
+            }
+        }
+        found
     }
 
     /// Every entry, oldest first.
@@ -135,6 +203,30 @@ mod tests {
         let path = std::env::temp_dir().join(format!("glasskey-journal-{}-{name}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         path
+    }
+
+    #[test]
+    fn a_registration_is_open_until_the_tenant_has_answered() {
+        let path = path("registered");
+        let mut journal = Journal::open(&path).unwrap();
+        let mut write = |state, method: &str, label: &str| {
+            journal
+                .write_for(Action::RegisterPasskey, state, "t", "u", Some(method), label)
+                .unwrap();
+            journal.registrations("t", "u", "A")
+        };
+        assert!(write(State::Intended, "b", "B").is_empty(), "another key");
+        assert!(write(State::Intended, "1", "A")[0].open);
+        assert!(write(State::Refused, "1", "A").is_empty());
+        assert!(write(State::Intended, "2", "A")[0].open);
+        let done = write(State::Done, "2x", "A");
+        assert_eq!(
+            (done[0].open, done[0].method.as_str(), done.len()),
+            (false, "2x", 1)
+        );
+        assert!(journal.registrations("other", "u", "A").is_empty());
+        assert!(journal.leftovers().is_empty(), "no pass");
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -12,14 +12,16 @@ use crate::manifest::schema::PreparedKey;
 use crate::secret::Pin;
 
 /// The relying party of Entra ID in every cloud that is known to us.
-const RP_ID: &str = "login.microsoft.com";
+const RP_ID: &str = crate::key::registration::RP_ID;
 /// How often somebody may forget to touch.
-const TOUCHES: u32 = 3;
+pub(super) const TOUCHES: u32 = 3;
 
 /// Asks one prepared key.
 pub(super) struct Prover<'a, B: KeyBus + ?Sized> {
     pub(super) bus: &'a B,
     pub(super) key: &'a PreparedKey,
+    /// The key's PIN, where it is known: for keys that want it at every use.
+    pub(super) pin: Option<&'a Pin>,
     pub(super) interrupt: &'a Interrupt,
     pub(super) wait: std::time::Duration,
     pub(super) poll: std::time::Duration,
@@ -106,12 +108,14 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
 
     /// Asks the key that has just proven its identity whether it holds a credential of Entra ID.
     ///
-    /// `Ok(None)`: it does not. Graph never tells the public key, so what counts is that this key finds the
-    /// credential by its id, and signs for the right relying party after a touch.
+    /// `Ok(None)`: it does not. Graph never tells the public key. Where the key made the credential in this run it
+    /// is known, and the signature is checked; else what counts is that this key finds the credential by its id, and
+    /// signs for the right relying party after a touch.
     pub(super) fn credential(
         &self,
         key: &SecurityKey,
         credential_id: &[u8],
+        public_key: Option<&[u8]>,
         voice: &mut dyn Voice,
     ) -> Result<Option<Proof>, RegistrationError> {
         let mut challenge = [0_u8; 32];
@@ -144,6 +148,11 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
                 }
                 Err(error) => return Err(self.key_error(error)),
             };
+            if let Some(public_key) = public_key {
+                assertion
+                    .check(&query, public_key)
+                    .map_err(RegistrationError::Key)?;
+            }
             let data = AuthData::parse(assertion.auth_data.as_slice())
                 .map_err(|reason| RegistrationError::Key(KeyError::NotProven { reason }))?;
             let proven = data.is_for(RP_ID)
@@ -163,7 +172,7 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
         }
     }
 
-    /// Asks without the PIN, and with the manifest's if the key insists (alwaysUv).
+    /// Asks without the PIN, and with the one that is known if the key insists (alwaysUv).
     fn with_pin<T>(
         &self,
         voice: &mut dyn Voice,
@@ -179,12 +188,12 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
             on_event: &mut on_event,
         };
         match ask(None, &mut watch) {
-            Err(KeyError::PinRequired) if self.key.pin.is_some() => ask(self.key.pin.as_ref(), &mut watch),
+            Err(KeyError::PinRequired) if self.pin.is_some() => ask(self.pin, &mut watch),
             other => other,
         }
     }
 
-    fn key_error(&self, error: KeyError) -> RegistrationError {
+    pub(super) fn key_error(&self, error: KeyError) -> RegistrationError {
         match error {
             // Ctrl-C reaches the worker process as well, so its death is no news either.
             _ if self.interrupt.check().is_err() => RegistrationError::Interrupted,

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::graph::Passkey;
+use super::Route;
+use crate::graph::{Client, Passkey};
+use crate::manifest::Manifest;
 
 /// Version of the report format.
 pub const VERSION: u32 = 1;
@@ -44,6 +46,30 @@ pub struct Report {
     pub error: Option<Failure>,
     /// One entry per chosen key.
     pub keys: Vec<KeyReport>,
+}
+
+impl Report {
+    /// The report of a run that begins now.
+    #[must_use]
+    pub fn begin(route: Route, manifest: &Manifest, graph: &Client, manifest_sha256: String) -> Self {
+        Self {
+            format: "glasskey-registration-report",
+            version: VERSION,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            route: route.name(),
+            started: OffsetDateTime::now_utc(),
+            finished: None,
+            graph: graph.service().origin().to_owned(),
+            tenant: None,
+            ceremony: manifest.ceremony.id.to_string(),
+            rehearsal: manifest.ceremony.rehearsal,
+            manifest_sha256,
+            result: String::new(),
+            recovered_passes: 0,
+            error: None,
+            keys: Vec::new(),
+        }
+    }
 }
 
 /// The tenant.
@@ -91,6 +117,8 @@ pub struct KeyReport {
     pub unproven: Vec<String>,
     /// Ids of passkeys that were deleted because they do not belong there.
     pub deleted: Vec<String>,
+    /// Credential ids that stay on the key although no account knows them (route `on-behalf`).
+    pub orphans: Vec<String>,
     /// What a person should look at.
     pub warnings: Vec<String>,
     /// Why it is not registered.

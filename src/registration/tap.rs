@@ -10,7 +10,7 @@ use super::journal::{Action, Journal, State};
 use super::pass::OpenPass;
 use super::proof::Prover;
 use super::report::{self, Failure, KeyReport, Report};
-use super::{Ledger, NoLedger, PersonSteps, RegistrationError, Voice, conditions};
+use super::{Ledger, NoLedger, PersonSteps, RegistrationError, Route, Voice, conditions, on_behalf};
 use crate::graph::{Client, GraphError, Passkey, User};
 use crate::key::KeyBus;
 use crate::manifest::Manifest;
@@ -39,6 +39,8 @@ pub enum OnWrongKey {
 /// How a registration is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
+    /// By which route.
+    pub route: Route,
     /// Pause between two looks at the list of passkeys.
     pub poll: Duration,
     /// How long the person may take, and how long a key is waited for.
@@ -121,6 +123,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         report: &mut Report,
         ledger: &mut dyn Ledger,
     ) -> Result<(), RegistrationError> {
+        conditions::service(self.graph.service(), self.options.route)?;
         let organization = self.graph.organization()?;
         report.tenant = Some(report::Tenant {
             id: organization.id.clone(),
@@ -133,6 +136,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             organization.display_name, organization.id
         ));
         report.recovered_passes = self.recover(&organization.id)?;
+        let mut known = on_behalf::Known::default();
         for (index, key) in keys.iter().enumerate() {
             self.voice.say(&format!(
                 "Key {} of {}: label {} for {}",
@@ -143,7 +147,10 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             ));
             let entry = &mut report.keys[index];
             let result = ledger.begin(key).and_then(|()| {
-                let result = self.one(&organization.id, key, entry);
+                let result = match self.options.route {
+                    Route::Tap => self.one(&organization.id, key, entry),
+                    Route::OnBehalf => self.one_on_behalf(&organization.id, key, &mut known, entry),
+                };
                 // Given back in any case; the first error is the one that is told.
                 let ended = ledger.end(key, &organization.id, entry);
                 result.and(ended)
@@ -163,18 +170,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         key: &PreparedKey,
         report: &mut KeyReport,
     ) -> Result<(), RegistrationError> {
-        let user = self.graph.user(key.account.as_str()).map_err(|error| {
-            if error.is_not_found() {
-                RegistrationError::condition(
-                    format!("The tenant has no account {}.", key.account),
-                    "Create the account first, or use the manifest of this tenant.",
-                )
-            } else {
-                error.into()
-            }
-        })?;
-        report.user_id = Some(user.id.clone());
-        conditions::account(&user, self.graph.caller().as_deref())?;
+        let user = self.account(key, report)?;
         let (new, warnings) =
             conditions::policies(self.graph, &user, key.model.aaguid, self.options.pass_minutes)?;
         report.warnings.extend(warnings);
@@ -206,13 +202,35 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         Ok(())
     }
 
-    fn prover<'p>(&self, key: &'p PreparedKey) -> Prover<'p, B>
+    /// Reads the account of a key, which must be able to take a passkey.
+    pub(super) fn account(
+        &self,
+        key: &PreparedKey,
+        report: &mut KeyReport,
+    ) -> Result<User, RegistrationError> {
+        let user = self.graph.user(key.account.as_str()).map_err(|error| {
+            if error.is_not_found() {
+                RegistrationError::condition(
+                    format!("The tenant has no account {}.", key.account),
+                    "Create the account first, or use the manifest of this tenant.",
+                )
+            } else {
+                error.into()
+            }
+        })?;
+        report.user_id = Some(user.id.clone());
+        conditions::account(&user, self.graph.caller().as_deref())?;
+        Ok(user)
+    }
+
+    pub(super) fn prover<'p>(&self, key: &'p PreparedKey) -> Prover<'p, B>
     where
         Self: 'p,
     {
         Prover {
             bus: self.bus,
             key,
+            pin: key.pin.as_ref(),
             interrupt: self.graph.interrupt(),
             wait: self.options.wait,
             poll: self.options.poll.min(Duration::from_millis(500)),
@@ -343,7 +361,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             );
             return Ok(());
         };
-        match prover.credential(&plugged, &credential_id, self.voice)? {
+        match prover.credential(&plugged, &credential_id, None, self.voice)? {
             Some(proof) => {
                 report.credential = Some(proof);
                 Ok(())
@@ -356,7 +374,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
     }
 
     /// Deletes what does not belong there, if that is wanted.
-    fn settle_mismatch(
+    pub(super) fn settle_mismatch(
         &mut self,
         tenant: &str,
         user: &User,
@@ -462,7 +480,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
 }
 
 /// Whether a passkey carries this key's label as its name.
-fn named(passkey: &Passkey, key: &PreparedKey) -> bool {
+pub(super) fn named(passkey: &Passkey, key: &PreparedKey) -> bool {
     passkey
         .display_name
         .as_deref()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::id::{LabelId, SlipNumber, Upn};
-use crate::secret::Secret;
+use crate::secret::{Pin, Secret};
 
 /// Where the words of a registration go.
 pub trait Voice {
@@ -19,6 +19,9 @@ pub trait Voice {
 
     /// Asks a question that has yes or no for an answer; `None` when nobody can be asked.
     fn ask(&mut self, question: &str) -> Option<bool>;
+
+    /// Asks for a PIN without showing it; `None` when nobody can be asked.
+    fn pin(&mut self, question: &str) -> Option<Pin>;
 }
 
 /// What the person has to do, with the pass.

@@ -58,6 +58,8 @@ pub struct Settings {
     pub revoke_without_body: bool,
     /// Members that are added to the creation options.
     pub creation_options: BTreeMap<String, Value>,
+    /// Life of a challenge in v1.0, instead of five minutes.
+    pub challenge_milliseconds: Option<u32>,
     /// Requests per second of Graph calls; beyond, 429 with `Retry-After`.
     pub requests_per_second: Option<u32>,
     /// Faults at random places.
@@ -92,6 +94,7 @@ impl Default for Settings {
             old_method_name: false,
             revoke_without_body: false,
             creation_options: BTreeMap::new(),
+            challenge_milliseconds: None,
             requests_per_second: None,
             random_faults: None,
             hide_mark: false,

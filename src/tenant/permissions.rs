@@ -51,7 +51,7 @@ const ON_BEHALF: &[&str] = &[
 ];
 
 /// Every command that talks to a tenant.
-pub const ALL: [Needs; 6] = [
+pub const ALL: [Needs; 7] = [
     Needs {
         command: "preflight",
         permissions: &[
@@ -140,6 +140,22 @@ pub const ALL: [Needs; 6] = [
             "Privileged Authentication Administrator, once it has one or is in a role-assignable group.",
             "Never the account itself.",
         ],
+    },
+    Needs {
+        command: "register --route on-behalf",
+        permissions: &[
+            needed("User.Read.All", "read the accounts"),
+            needed(
+                "GroupMember.Read.All",
+                "see whether a group that the policy names takes them in",
+            ),
+            needed("Policy.Read.All", "read the passkey policy"),
+            needed(
+                "UserAuthMethod-Passkey.ReadWrite.All",
+                "fetch creation options, register the passkey, see it listed",
+            ),
+        ],
+        roles: ON_BEHALF,
     },
     Needs {
         command: "options",

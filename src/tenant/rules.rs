@@ -98,7 +98,7 @@ pub fn account(user: &User, caller: Option<&str>) -> Result<(), Condition> {
     if caller.is_some_and(|caller| caller.eq_ignore_ascii_case(&user.id)) {
         return refuse(
             format!("The token belongs to {name} itself."),
-            "Use another administrator: nobody creates a pass for himself.",
+            "Use another administrator: nobody registers his own keys this way.",
         );
     }
     Ok(())

@@ -31,6 +31,10 @@ pub(crate) enum Statement {
     None,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a model can do, each by itself"
+)]
 pub(crate) struct Authenticator {
     pub(crate) aaguid: [u8; 16],
     pub(crate) certificate: Vec<u8>,
@@ -39,6 +43,23 @@ pub(crate) struct Authenticator {
     attestation_key: EcdsaKeyPair,
     pub(crate) credentials: Vec<Credential>,
     pub(crate) extensions: bool,
+    /// The PIN it insists on when one is given; none takes any.
+    pub(crate) pin: Option<String>,
+    /// It wants its PIN at every use.
+    pub(crate) always_uv: bool,
+    /// It cannot remove a single credential.
+    pub(crate) keeps_everything: bool,
+    /// It forgets what it has just made.
+    pub(crate) forgets: bool,
+}
+
+/// What authenticatorMakeCredential gives.
+pub(crate) struct Made {
+    pub(crate) id: Vec<u8>,
+    pub(crate) cose_key: Vec<u8>,
+    pub(crate) auth_data: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) attestation_object: Vec<u8>,
 }
 
 pub(crate) struct Credential {
@@ -96,7 +117,57 @@ impl Authenticator {
             attestation_key,
             credentials: Vec::new(),
             extensions: true,
+            pin: None,
+            always_uv: false,
+            keeps_everything: false,
+            forgets: false,
         }
+    }
+
+    /// authenticatorMakeCredential for any relying party, with touch and PIN.
+    pub(crate) fn make_for(&mut self, rp_id: &str, client_data_hash: &[u8]) -> Made {
+        let (_, key) = key_pair();
+        let credential = Credential {
+            rp_id: rp_id.to_owned(),
+            id: random::<32>().to_vec(),
+            key,
+            counter: 1,
+        };
+        let auth_data = self.auth_data(rp_id, 1, 0x05, Some(&credential));
+        let message = [auth_data.as_slice(), client_data_hash].concat();
+        let signature = self.attestation_key.sign(&SystemRandom::new(), &message).unwrap();
+        let signature = signature.as_ref().to_vec();
+        let text = |t: &str| ciborium::Value::Text(t.to_owned());
+        let bytes = |b: &[u8]| ciborium::Value::Bytes(b.to_vec());
+        let statement = vec![
+            (text("alg"), ciborium::Value::Integer((-7).into())),
+            (text("sig"), bytes(&signature)),
+            (
+                text("x5c"),
+                ciborium::Value::Array(vec![bytes(&self.certificate)]),
+            ),
+        ];
+        let object = ciborium::Value::Map(vec![
+            (text("fmt"), text("packed")),
+            (text("attStmt"), ciborium::Value::Map(statement)),
+            (text("authData"), bytes(&auth_data)),
+        ]);
+        let mut attestation_object = Vec::new();
+        ciborium::into_writer(&object, &mut attestation_object).unwrap();
+        let point = credential.key.public_key().as_ref();
+        let head = [0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+        let cose_key = [&head[..], &point[1..33], &[0x22, 0x58, 0x20], &point[33..65]].concat();
+        let made = Made {
+            id: credential.id.clone(),
+            cose_key,
+            auth_data,
+            signature,
+            attestation_object,
+        };
+        if !self.forgets {
+            self.credentials.push(credential);
+        }
+        made
     }
 
     fn auth_data(&self, rp_id: &str, counter: u32, flags: u8, credential: Option<&Credential>) -> Vec<u8> {

@@ -157,6 +157,45 @@ fn without_a_terminal_a_pass_needs_a_file() {
 }
 
 #[test]
+fn on_behalf_needs_no_terminal_for_a_pass_and_is_refused_where_it_does_not_exist() {
+    let (folder, sandbox) = (Folder::new("behalf"), sandbox());
+    let files = sealed(&folder, false);
+    // As far as the tenant, which is not the kind that a real manifest asks for: no question about `--tap-file`.
+    let output = register(&folder, &sandbox, &files, &["--route", "on-behalf", "--json"]);
+    assert_eq!(code(&output), 20, "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["route"], "on-behalf");
+    assert_eq!(sandbox.calls("POST", ""), 0);
+
+    // A cloud without creation options is named before anything is sent.
+    let token = folder.file("token", "nobody's");
+    let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
+        .args([
+            "companion",
+            "register",
+            "--route",
+            "on-behalf",
+            "--cloud",
+            "us-gov",
+        ])
+        .args([
+            Path::new("--token-file"),
+            &token,
+            Path::new("--identity"),
+            &files.1,
+        ])
+        .args([Path::new("--station-fingerprint-file"), &files.2, &files.0])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(code(&output), 20, "{text}");
+    assert!(
+        text.contains("graph.microsoft.us") && text.contains("--route tap"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_help_names_every_exit_code() {
     let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
         .args(["companion", "register", "--help"])

@@ -1,4 +1,4 @@
-//! Tests of the companion: the sandbox tenant, the Graph client and the registration route `tap`.
+//! Tests of the companion: the sandbox tenant, the Graph client and the registration routes.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -13,6 +13,9 @@ mod contract;
 mod fake_bus;
 mod inventory;
 mod monitor;
+mod on_behalf;
+mod on_behalf_faults;
+mod on_behalf_many;
 mod permissions;
 mod preflight;
 mod registration;

@@ -4,12 +4,14 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use glasskey::registration::Route;
 use glasskey::sandbox::{self, Group, Settings, User};
+use glasskey::secret::Secret;
 use glasskey::tenant::permissions::of;
 use serde_json::{Value, json};
 
 use crate::contract::Recorded;
-use crate::registration::{Scene, adds, manifest, prepared};
+use crate::registration::{Scene, adds, does_nothing, manifest, prepared};
 
 const UPN: &str = "bg-01@contoso.onmicrosoft.com";
 
@@ -99,6 +101,22 @@ fn a_registration_works_with_the_least_permissions_and_with_no_fewer() {
                 assert!(result.is_ok(), "{result:?}");
                 assert_eq!(report.keys[0].audit, Some("notChecked"), "the log needs more");
             }
+            Some(missing) => assert!(result.is_err(), "without {missing}"),
+        }
+    }
+}
+
+#[test]
+fn a_registration_on_behalf_works_with_the_least_permissions_and_with_no_fewer() {
+    for (permissions, missing) in sets("register --route on-behalf") {
+        let mut scene = Scene::with_token(token(&permissions));
+        scene.options.route = Route::OnBehalf;
+        let (key, mut prepared) = prepared(1, UPN);
+        prepared.pin = Some(Secret::new("73915082".into()));
+        scene.bus.plug(&key);
+        let (result, _, _) = scene.run(&manifest(vec![prepared], true, vec![]), does_nothing());
+        match missing {
+            None => assert!(result.is_ok(), "{result:?}"),
             Some(missing) => assert!(result.is_err(), "without {missing}"),
         }
     }

@@ -15,10 +15,10 @@ use glasskey::manifest::schema::{CeremonyFacts, Model, PinCustody, PreparedKey, 
 use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
     InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, PersonSteps, Registration,
-    RegistrationError, Report, Voice,
+    RegistrationError, Report, Route, Voice,
 };
 use glasskey::sandbox::{self, Effect, Fault, Group, Settings, User};
-use glasskey::secret::Secret;
+use glasskey::secret::{Pin, Secret};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -38,8 +38,6 @@ fn cose_key(point: &[u8]) -> Vec<u8> {
 
 /// Prepares a key as the station would: identity credential on it, its public part in the manifest.
 pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
-    let mut key = Authenticator::new();
-    let (credential_id, public_key) = key.make(IDENTITY_RP);
     // Not constant: a body whose check character is outside the alphabet is drawn again.
     let mut next = number;
     let mut random = |bytes: &mut [u8]| {
@@ -48,11 +46,20 @@ pub(crate) fn prepared(number: u8, upn: &str) -> (Shared, PreparedKey) {
             *byte = next;
         }
     };
+    let (key, mut prepared) = prepared_as(LabelId::draw(&mut random), upn);
+    prepared.slip = SlipNumber::new(u32::from(number));
+    (key, prepared)
+}
+
+/// The same with this label, and without a slip.
+pub(crate) fn prepared_as(label: LabelId, upn: &str) -> (Shared, PreparedKey) {
+    let mut key = Authenticator::new();
+    let (credential_id, public_key) = key.make(IDENTITY_RP);
     let prepared = PreparedKey {
-        label: LabelId::draw(&mut random),
+        label,
         account: upn.parse().unwrap(),
         place: 1,
-        slip: SlipNumber::new(u32::from(number)),
+        slip: None,
         second_slip_bag: None,
         safe: None,
         key_bag: None,
@@ -121,14 +128,21 @@ pub(crate) fn manifest(keys: Vec<PreparedKey>, rehearsal: bool, recipients: Vec<
 }
 
 /// Records what is said, and hands each pass to the person.
-struct Recorder {
+struct Recorder<'a> {
     lines: Vec<String>,
     passes: mpsc::Sender<(String, String)>,
     die: bool,
+    pins: Vec<String>,
+    scene: &'a Scene,
 }
 
-impl Voice for Recorder {
+impl Voice for Recorder<'_> {
     fn say(&mut self, line: &str) {
+        for (label, key) in &self.scene.hands {
+            if line.starts_with("Key ") && line.contains(&format!("label {label} ")) {
+                self.scene.bus.plug(key);
+            }
+        }
         self.lines.push(line.to_owned());
     }
     fn show(&mut self, steps: &PersonSteps<'_>) -> std::io::Result<()> {
@@ -143,6 +157,9 @@ impl Voice for Recorder {
     fn ask(&mut self, _: &str) -> Option<bool> {
         None
     }
+    fn pin(&mut self, _: &str) -> Option<Pin> {
+        (!self.pins.is_empty()).then(|| Secret::new(self.pins.remove(0)))
+    }
 }
 
 /// What the person at the browser does with each pass.
@@ -152,10 +169,14 @@ pub(crate) type Act = Box<dyn FnMut(&Person, &str, &str) + Send>;
 pub(crate) struct Scene {
     pub(crate) sandbox: Recorded,
     pub(crate) bus: FakeBus,
-    journal: PathBuf,
+    pub(crate) journal: PathBuf,
     pub(crate) options: Options,
-    interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
     die: bool,
+    /// What the person types when a PIN is asked for, one after another.
+    pub(crate) pins: Vec<String>,
+    /// Keys that the person plugs in when their label is called up.
+    pub(crate) hands: Vec<(String, Shared)>,
     /// Where the run's keys are claimed.
     pub(crate) inventory: Option<Address>,
 }
@@ -171,7 +192,7 @@ impl Scene {
         Self::with(Settings::default())
     }
 
-    fn with(settings: Settings) -> Self {
+    pub(crate) fn with(settings: Settings) -> Self {
         Self::of(Settings {
             page_size: 1,
             users: vec![User::named(UPN)],
@@ -218,6 +239,7 @@ impl Scene {
             bus: FakeBus::default(),
             journal: std::env::temp_dir().join(format!("glasskey-tap-{}-{number}", std::process::id())),
             options: Options {
+                route: Route::Tap,
                 poll: Duration::from_millis(30),
                 wait: Duration::from_secs(20),
                 pass_minutes: 60,
@@ -229,6 +251,8 @@ impl Scene {
             },
             interrupt: Interrupt::never(),
             die: false,
+            pins: Vec::new(),
+            hands: Vec::new(),
             inventory: None,
         }
     }
@@ -266,24 +290,10 @@ impl Scene {
             lines: Vec::new(),
             passes,
             die: self.die,
+            pins: self.pins.clone(),
+            scene: self,
         };
-        let mut report = Report {
-            format: "glasskey-registration-report",
-            version: 1,
-            tool_version: "0",
-            route: "tap",
-            started: OffsetDateTime::now_utc(),
-            finished: None,
-            graph: String::new(),
-            tenant: None,
-            ceremony: String::new(),
-            rehearsal: manifest.ceremony.rehearsal,
-            manifest_sha256: String::new(),
-            result: String::new(),
-            recovered_passes: 0,
-            error: None,
-            keys: Vec::new(),
-        };
+        let mut report = Report::begin(self.options.route, manifest, &graph, String::new());
         let keys: Vec<&PreparedKey> = manifest.keys.iter().collect();
         let mut ledger: Box<dyn Ledger> = match &self.inventory {
             None => Box::new(NoLedger),
@@ -309,7 +319,7 @@ impl Scene {
         (result, report, lines)
     }
 
-    fn passes(&self) -> usize {
+    pub(crate) fn passes(&self) -> usize {
         self.client().passes(UPN).unwrap().len()
     }
 

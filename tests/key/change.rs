@@ -206,6 +206,15 @@ impl KeyBus for PinBus {
     ) -> Result<Credential, KeyError> {
         unused()
     }
+    fn remove_credential(
+        &self,
+        _: &SecurityKey,
+        _: &Pin,
+        _: &[u8],
+        _: &mut Watch<'_>,
+    ) -> Result<(), KeyError> {
+        unused()
+    }
     fn assert_credential(
         &self,
         _: &SecurityKey,

@@ -154,6 +154,21 @@ fn credentials(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {
             .map(drop),
         Err(KeyError::NotHeld)
     );
+    let removed = client.remove_credential(key, &second, credential.id.as_slice(), watch);
+    let gone = CredentialQuery {
+        credential_id: credential.id.clone(),
+        ..unknown
+    };
+    let held = client
+        .assert_credential(key, &gone, Some(&second), watch)
+        .map(drop);
+    match removed {
+        Ok(()) => assert_eq!(held, Err(KeyError::NotHeld)),
+        Err(error) => {
+            assert!(matches!(error, KeyError::ModelCannot { .. }), "{error:?}");
+            assert_eq!(held, Ok(()));
+        }
+    }
 }
 
 fn always_uv(client: &KeyClient, key: &SecurityKey, watch: &mut Watch<'_>) {

@@ -355,6 +355,16 @@ impl KeyBus for Bus {
         })
     }
 
+    fn remove_credential(
+        &self,
+        _: &SecurityKey,
+        _: &Pin,
+        _: &[u8],
+        _: &mut Watch<'_>,
+    ) -> Result<(), KeyError> {
+        unused()
+    }
+
     fn assert_credential(
         &self,
         _: &SecurityKey,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use time::OffsetDateTime;
 
 use super::connection::Connection;
 use super::inventory::place::Name;
 use super::opening::{Station, chosen};
+use super::route::RouteName;
 use super::terminal::Terminal;
 use super::{Exit, Failed, exit_of_inventory, interruptible, usage};
 use crate::graph::{Client, Interrupt};
@@ -21,7 +21,7 @@ use crate::manifest::Manifest;
 use crate::manifest::schema::PreparedKey;
 use crate::registration::{
     InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration,
-    RegistrationError, Report, Voice as _, report,
+    RegistrationError, Report, Voice as _,
 };
 use crate::worker::Launcher;
 
@@ -45,14 +45,21 @@ enum WrongKeyChoice {
 
 /// Registers the keys of a manifest and proves that they are the prepared ones.
 ///
-/// For each key: the key proves by touch that it is the prepared one; a Temporary Access Pass is created;
-/// a person signs in with it in a private browser window and adds the key; the key proves itself again, and
-/// that it holds what was registered; the pass is deleted and the account's sessions are revoked. The pass is
+/// Route `tap`, for each key: the key proves by touch that it is the prepared one; a Temporary Access Pass is
+/// created; a person signs in with it in a private browser window and adds the key; the key proves itself again,
+/// and that it holds what was registered; the pass is deleted and the account's sessions are revoked. The pass is
 /// deleted on failure and on Ctrl-C as well, and by the next run if this machine dies.
+///
+/// Route `on-behalf`, for each key: the key proves by touch that it is the prepared one; Graph issues creation
+/// options; the key makes the passkey (PIN from the manifest, else typed here, and a touch), which is registered
+/// without a browser; the key signs with it (a touch). Nothing is made twice: a run that was cut off is continued.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   Register every key of a manifest:
     glasskey companion register manifest.age --identity registrar.txt \\
+        --station-fingerprint-file fingerprint.txt --cloud global --token-file token --report report.json
+  The same without browser and pass, with the keys at this machine:
+    glasskey companion register manifest.age --route on-behalf --identity registrar.txt \\
         --station-fingerprint-file fingerprint.txt --cloud global --token-file token --report report.json
   Rehearse against a sandbox tenant:
     glasskey companion register manifest.age --identity registrar.txt \\
@@ -74,6 +81,9 @@ pub(super) struct Register {
     station: Station,
     #[command(flatten)]
     connection: Connection,
+    /// By which route the keys are registered.
+    #[arg(long, value_enum, default_value = "tap")]
+    route: RouteName,
     /// Registers the keys of this account only; may be given several times.
     #[arg(long = "account", value_name = "UPN")]
     accounts: Vec<Upn>,
@@ -130,7 +140,7 @@ impl Register {
 
 fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) -> Result<(), Failed> {
     let mut terminal = Terminal::new(register.tap_file.clone(), interrupt.clone());
-    if !terminal.interactive && register.tap_file.is_none() {
+    if register.route == RouteName::Tap && !terminal.interactive && register.tap_file.is_none() {
         return Err(usage(
             "There is no terminal on which the Temporary Access Pass could be shown.",
             "Run the command on a terminal, or give `--tap-file` in a rehearsal.",
@@ -153,7 +163,7 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
         )
     })?;
     let mut ledger = ledger(register, &manifest, &digest)?;
-    let mut report = begin_report(&manifest, &graph, digest);
+    let mut report = Report::begin(register.route.route(), &manifest, &graph, digest);
     let interactive = terminal.interactive;
     let mut registration = Registration {
         graph: &graph,
@@ -188,6 +198,7 @@ fn ledger(register: &Register, manifest: &Manifest, sha256: &str) -> Result<Box<
 
 fn options(register: &Register, interactive: bool) -> Options {
     Options {
+        route: register.route.route(),
         poll: Duration::from_secs(register.poll_seconds),
         wait: Duration::from_mins(register.wait_minutes),
         pass_minutes: register.pass_minutes,
@@ -244,26 +255,6 @@ fn announce(terminal: &mut Terminal, manifest: &Manifest, keys: &[&PreparedKey],
     ));
     for key in keys {
         terminal.say(&format!("  label {}  {}", key.label, key.account));
-    }
-}
-
-fn begin_report(manifest: &Manifest, graph: &Client, digest: String) -> Report {
-    Report {
-        format: "glasskey-registration-report",
-        version: report::VERSION,
-        tool_version: env!("CARGO_PKG_VERSION"),
-        route: "tap",
-        started: OffsetDateTime::now_utc(),
-        finished: None,
-        graph: graph.service().origin().to_owned(),
-        tenant: None,
-        ceremony: manifest.ceremony.id.to_string(),
-        rehearsal: manifest.ceremony.rehearsal,
-        manifest_sha256: digest,
-        result: String::new(),
-        recovered_passes: 0,
-        error: None,
-        keys: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::graph::Interrupt;
 use crate::registration::{PersonSteps, Voice};
+use crate::secret::Pin;
 
 /// The person at this machine: lines on stderr, questions where it is a terminal.
 pub(super) struct Terminal {
@@ -64,21 +65,32 @@ impl Voice for Terminal {
             return None;
         }
         let _ = write!(io::stderr(), "{question} [y/N] ");
-        // A blocking read would not notice an interruption.
-        loop {
-            self.interrupt.check().ok()?;
-            let stdin = io::stdin();
-            let mut ready = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
-            let tenth = rustix::event::Timespec {
-                tv_sec: 0,
-                tv_nsec: 100_000_000,
-            };
-            if rustix::event::poll(&mut ready, Some(&tenth)).is_ok_and(|count| count > 0) {
-                break;
-            }
-        }
+        await_input(&self.interrupt)?;
         let mut answer = String::new();
         io::stdin().lock().take(64).read_line(&mut answer).ok()?;
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    fn pin(&mut self, question: &str) -> Option<Pin> {
+        if !self.interactive {
+            return None;
+        }
+        super::hidden_line::ask(question, &self.interrupt)
+    }
+}
+
+/// Waits until something was typed, because a blocking read would not notice an interruption.
+pub(super) fn await_input(interrupt: &Interrupt) -> Option<()> {
+    loop {
+        interrupt.check().ok()?;
+        let stdin = io::stdin();
+        let mut ready = [rustix::event::PollFd::new(&stdin, rustix::event::PollFlags::IN)];
+        let tenth = rustix::event::Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
+        if rustix::event::poll(&mut ready, Some(&tenth)).is_ok_and(|count| count > 0) {
+            return Some(());
+        }
     }
 }

@@ -83,7 +83,10 @@ pub(super) fn options(
     }
     replace_members(&mut options, &tenant.settings.creation_options);
     let now = OffsetDateTime::now_utc();
-    let expires = now + Duration::minutes(minutes);
+    let expires = match tenant.settings.challenge_milliseconds {
+        Some(short) if !beta => now + Duration::milliseconds(short.into()),
+        _ => now + Duration::minutes(minutes),
+    };
     let id = account.id.clone();
     tenant.challenges.retain(|c| c.expires > now);
     tenant.challenges.push(Challenge {

@@ -1,0 +1,23 @@
+//! By which route keys are registered.
+
+use clap::ValueEnum;
+
+use crate::registration::Route;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RouteName {
+    /// A Temporary Access Pass, and a person at a browser.
+    Tap,
+    /// Creation options from Graph, and the key at this machine; no browser and no pass. Global cloud only.
+    OnBehalf,
+}
+
+impl RouteName {
+    /// The route that was chosen.
+    pub(super) fn route(self) -> Route {
+        match self {
+            Self::Tap => Route::Tap,
+            Self::OnBehalf => Route::OnBehalf,
+        }
+    }
+}

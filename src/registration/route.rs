@@ -1,0 +1,21 @@
+//! The ways of a key into a tenant.
+
+/// How a key is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// A Temporary Access Pass, and a person at a browser ([`super::tap`]).
+    Tap,
+    /// Creation options, the key at this machine, and a POST ([`super::on_behalf`]).
+    OnBehalf,
+}
+
+impl Route {
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::OnBehalf => "on-behalf",
+        }
+    }
+}
