@@ -74,6 +74,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         report: &mut Report,
         ledger: &mut dyn Ledger,
     ) -> Result<(), RegistrationError> {
+        conditions::service(self.graph.service(), self.options.route)?;
         let organization = self.graph.organization()?;
         report.tenant = Some(report::Tenant {
             id: organization.id.clone(),
@@ -118,7 +119,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         Ok(())
     }
 
-    fn submit_one(
+    pub(super) fn submit_one(
         &mut self,
         tenant: &str,
         key: &PreparedKey,
@@ -137,7 +138,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 self.voice.say("This passkey is already registered.");
                 (passkey.clone(), false)
             }
-            None => (self.post(tenant, &user, key, made, &before)?, true),
+            None => (self.post_made(tenant, &user, key, made, &before)?, true),
         };
         report.method = Some(passkey.clone());
         report.audit = Some("notChecked");
@@ -182,6 +183,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         let prover = Prover {
             bus: self.bus,
             key,
+            pin: key.pin.as_ref(),
             interrupt: self.graph.interrupt(),
             wait: self.options.wait,
             poll: self.options.poll.min(std::time::Duration::from_millis(500)),
@@ -200,7 +202,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             Err(error) => return Err(error),
         };
         report.identity_after = Some(proof);
-        match prover.credential(&plugged, made.credential_id.as_slice(), self.voice)? {
+        match prover.credential(&plugged, made.credential_id.as_slice(), None, self.voice)? {
             Some(proof) => {
                 report.credential = Some(proof);
                 Ok(true)

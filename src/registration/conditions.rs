@@ -25,10 +25,10 @@ pub(super) fn account(user: &User, caller: Option<&str>) -> Result<(), Registrat
 
 /// The route exists in this cloud; asked before anything is sent.
 pub(super) fn service(service: &Service, route: Route) -> Result<(), RegistrationError> {
-    if route == Route::OnBehalf && !service.issues_creation_options() {
+    if route != Route::Tap && !service.issues_creation_options() {
         return Err(RegistrationError::condition(
             format!(
-                "The cloud of {} issues no creation options, so keys are not registered on behalf of accounts there. \
+                "The cloud of {} issues no creation options, so keys are registered by a pass alone there. \
                  Nothing has been sent.",
                 service.origin()
             ),
@@ -92,11 +92,13 @@ mod tests {
         for cloud in Cloud::ALL {
             let there = Service::cloud(cloud);
             assert!(service(&there, Route::Tap).is_ok());
-            let result = service(&there, Route::OnBehalf);
-            assert_eq!(result.is_ok(), cloud == Cloud::Global);
-            if let Err(error) = result {
-                assert!(error.to_string().contains(cloud.graph_host()), "{error}");
-                assert!(error.hint().contains("--route tap"));
+            for route in [Route::OnBehalf, Route::AirGapped] {
+                let result = service(&there, route);
+                assert_eq!(result.is_ok(), cloud == Cloud::Global);
+                if let Err(error) = result {
+                    assert!(error.to_string().contains(cloud.graph_host()), "{error}");
+                    assert!(error.hint().contains("--route tap"));
+                }
             }
         }
     }

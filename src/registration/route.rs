@@ -7,6 +7,8 @@ pub enum Route {
     Tap,
     /// Creation options, the key at this machine, and a POST ([`super::on_behalf`]).
     OnBehalf,
+    /// Creation options that travel to the station, which makes the passkey; a POST later ([`super::air_gapped`]).
+    AirGapped,
 }
 
 impl Route {
@@ -16,6 +18,7 @@ impl Route {
         match self {
             Self::Tap => "tap",
             Self::OnBehalf => "on-behalf",
+            Self::AirGapped => "air-gapped",
         }
     }
 }

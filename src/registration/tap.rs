@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use super::air_gapped::Proving;
 use super::audit::{self, Verdict};
 use super::compare::{self, Look};
 use super::journal::{Action, Journal, State};
@@ -150,6 +151,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 let result = match self.options.route {
                     Route::Tap => self.one(&organization.id, key, entry),
                     Route::OnBehalf => self.one_on_behalf(&organization.id, key, &mut known, entry),
+                    Route::AirGapped => self.submit_one(&organization.id, key, Proving::IfHere, entry),
                 };
                 // Given back in any case; the first error is the one that is told.
                 let ended = ledger.end(key, &organization.id, entry);

@@ -140,7 +140,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Command line
     ("cli::plan", &["cli", "language", "manifest", "plan"]),
     ("cli::worker", &["key", "manifest", "printer", "vault", "worker"]),
-    ("cli::station::form", &["cli", "language", "paper", "plan", "printer"]),
+    (
+        "cli::station::form",
+        &["cli", "language", "paper", "plan", "printer"],
+    ),
     (
         "cli::station",
         &[

@@ -86,6 +86,9 @@ impl Voice for Quiet {
     fn ask(&mut self, _: &str) -> Option<bool> {
         None
     }
+    fn pin(&mut self, _: &str) -> Option<glasskey::secret::Pin> {
+        None
+    }
 }
 
 struct Run {

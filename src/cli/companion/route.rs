@@ -10,6 +10,8 @@ pub(super) enum RouteName {
     Tap,
     /// Creation options from Graph, and the key at this machine; no browser and no pass. Global cloud only.
     OnBehalf,
+    /// Passkeys that the keys made at the station, from `glasskey companion options`; as `glasskey companion submit`.
+    AirGapped,
 }
 
 impl RouteName {
@@ -18,6 +20,7 @@ impl RouteName {
         match self {
             Self::Tap => Route::Tap,
             Self::OnBehalf => Route::OnBehalf,
+            Self::AirGapped => Route::AirGapped,
         }
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use time::OffsetDateTime;
 
 use super::connection::Connection;
 use super::inventory::place::Name;
@@ -13,7 +12,6 @@ use super::opening::{Station, chosen};
 use super::register::exit_of;
 use super::terminal::Terminal;
 use super::{Exit, Failed, interruptible, usage};
-use crate::graph::Client;
 use crate::id::Upn;
 use crate::inventory::{Address, Inventory, Origin};
 use crate::key::KeyClient;
@@ -21,8 +19,8 @@ use crate::key::device::SysRoot;
 use crate::manifest::Manifest;
 use crate::registration::air_gapped::Proving;
 use crate::registration::{
-    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration, Report,
-    Voice as _, report,
+    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration, Report, Route,
+    Voice as _,
 };
 use crate::worker::Launcher;
 
@@ -108,7 +106,7 @@ impl Submit {
         }
         let mut journal = self.journal()?;
         let mut ledger = self.ledger(&manifest, &digest)?;
-        let mut report = begin_report(&manifest, &graph, digest);
+        let mut report = Report::begin(Route::AirGapped, &manifest, &graph, digest);
         let proving = if self.prove {
             Proving::Always
         } else {
@@ -130,6 +128,7 @@ impl Submit {
 
     fn options(&self, wait_for_right_key: bool) -> Options {
         Options {
+            route: Route::AirGapped,
             poll: Duration::from_secs(self.poll_seconds),
             wait: Duration::from_mins(self.wait_minutes),
             pass_minutes: 0,
@@ -192,25 +191,5 @@ impl Submit {
             Some(path) => std::fs::write(path, &json).map_err(file),
             None => Ok(()),
         }
-    }
-}
-
-fn begin_report(manifest: &Manifest, graph: &Client, digest: String) -> Report {
-    Report {
-        format: "glasskey-registration-report",
-        version: report::VERSION,
-        tool_version: env!("CARGO_PKG_VERSION"),
-        route: "air-gapped",
-        started: OffsetDateTime::now_utc(),
-        finished: None,
-        graph: graph.service().origin().to_owned(),
-        tenant: None,
-        ceremony: manifest.ceremony.id.to_string(),
-        rehearsal: manifest.ceremony.rehearsal,
-        manifest_sha256: digest,
-        result: String::new(),
-        recovered_passes: 0,
-        error: None,
-        keys: Vec::new(),
     }
 }

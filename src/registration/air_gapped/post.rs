@@ -17,7 +17,7 @@ const POSTS: usize = 5;
 
 impl<B: KeyBus + ?Sized> Registration<'_, B> {
     /// Posts the passkey and waits until it is in the list.
-    pub(super) fn post(
+    pub(super) fn post_made(
         &mut self,
         tenant: &str,
         user: &User,
