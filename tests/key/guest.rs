@@ -54,7 +54,7 @@ fn module(package: &Path, name: &str) -> Option<PathBuf> {
     found.lines().next().map(PathBuf::from)
 }
 
-fn initramfs(package: &Path, directory: &Path, test: &str) -> PathBuf {
+fn initramfs(package: &Path, directory: &Path, test: &str, request: &[u8]) -> PathBuf {
     let root = directory.join("root");
     for folder in ["bin", "dev", "proc", "sys", "tmp", "modules"] {
         fs::create_dir_all(root.join(folder)).unwrap();
@@ -83,6 +83,7 @@ fn initramfs(package: &Path, directory: &Path, test: &str) -> PathBuf {
             }
         }
     }
+    fs::write(root.join("request.json"), request).unwrap();
     fs::write(root.join("init"), INIT.replace("@TEST@", test)).unwrap();
     fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755)).unwrap();
     let archive = directory.join("initramfs");
@@ -99,6 +100,11 @@ fn run_inside(test: &str, key: &VirtualKey) {
 
 /// The same, with something to do meanwhile.
 fn run_with(test: &str, key: &VirtualKey, meanwhile: impl FnOnce(&mut Qemu)) {
+    run_given(test, key, b"", meanwhile);
+}
+
+/// The same with a file `/request.json`; what the guest wrote.
+fn run_given(test: &str, key: &VirtualKey, request: &[u8], meanwhile: impl FnOnce(&mut Qemu)) -> String {
     let package = PathBuf::from(std::env::var_os("KEY_GUEST").unwrap());
     let directory = TempDir::new().unwrap();
     let kernel = run(Process::new("find")
@@ -106,7 +112,7 @@ fn run_with(test: &str, key: &VirtualKey, meanwhile: impl FnOnce(&mut Qemu)) {
         .args(["-name", "vmlinuz-*"]));
     let mut machine = Qemu::builder()
         .kernel(kernel.trim())
-        .initrd(initramfs(&package, directory.path(), test))
+        .initrd(initramfs(&package, directory.path(), test, request))
         .append("console=ttyS0 quiet panic=-1")
         .start()
         .unwrap();
@@ -117,6 +123,7 @@ fn run_with(test: &str, key: &VirtualKey, meanwhile: impl FnOnce(&mut Qemu)) {
     machine.console().expect("guest finished: ", wait).unwrap();
     let console = machine.console().text();
     assert!(console.contains("1 passed"), "{console}");
+    console
 }
 
 fn key(config: EngineConfig) -> VirtualKey {
@@ -129,6 +136,56 @@ fn key(config: EngineConfig) -> VirtualKey {
 #[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
 fn a_whole_life_through_a_real_kernel() {
     run_inside("a_key_s_whole_life", &key(EngineConfig::default()));
+}
+
+/// Creation options of a tenant, answered by a worker behind a real kernel, and verified by the relying party.
+#[cfg(feature = "companion")]
+#[test]
+#[ignore = "needs KEY_GUEST, an unpacked linux-image package, and QEMU"]
+fn a_passkey_that_a_tenant_takes() {
+    use glasskey::graph::{Client, Interrupt, NewPasskey, Pace, Service};
+    use glasskey::key::Blob;
+    use glasskey::key::registration::MakeRequest;
+    use glasskey::sandbox::{Options, Sandbox, Settings, User};
+
+    const ACCOUNT: &str = "bg-01@contoso.onmicrosoft.com";
+    let settings = Settings {
+        users: vec![User::named(ACCOUNT)],
+        ..Settings::default()
+    };
+    let options = Options {
+        settings,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), options).unwrap();
+    let service = Service::parse(&sandbox.origin()).unwrap();
+    let token = glasskey::secret::Secret::new(sandbox.token().to_owned());
+    let graph = Client::new(service, token, Interrupt::never(), Pace::default());
+    // An emulated machine may take longer than the five minutes of v1.0.
+    let options = graph.creation_options(ACCOUNT, Some(60)).unwrap();
+    let request = MakeRequest::from_options(&options.public_key).unwrap();
+    let text = serde_json::to_vec(&request).unwrap();
+    let console = run_given(
+        "a_passkey_for_a_tenant",
+        &key(EngineConfig::default()),
+        &text,
+        |_| {},
+    );
+    let line = console
+        .lines()
+        .find_map(|l| Some(l.split_once("made ")?.1))
+        .unwrap();
+    let [id, attestation_object]: [Blob; 2] = serde_json::from_str(line.trim()).unwrap();
+    let new = NewPasskey {
+        display_name: "Bench",
+        credential_id: id.as_slice(),
+        client_data: request.client_data.as_slice(),
+        attestation_object: attestation_object.as_slice(),
+    };
+    let passkey = graph.register_passkey(ACCOUNT, &new, true).unwrap();
+    assert_eq!(passkey.credential_id().as_deref(), Some(id.as_slice()));
+    assert_eq!(passkey.passkey_type.as_deref(), Some("deviceBound"));
+    assert_eq!(passkey.attestation_level.as_deref(), Some("attested"));
 }
 
 #[test]
