@@ -2,7 +2,8 @@
 //!
 //! Route [`tap`]: a Temporary Access Pass lets a person register the key in a browser; the key itself then
 //! proves who it is. Every write to the tenant is journalled before and after ([`journal`]), so that whatever
-//! happens the pass is deleted: at the end, on failure, on interruption, or by the next run.
+//! happens the pass is deleted: at the end, on failure, on interruption, or by the next run. Roles come last
+//! ([`Registration::assign_roles`]), to accounts whose every key is proven.
 //!
 //! Route [`air_gapped`]: the tenant issues creation options that live for days, the keys make their passkeys at the station,
 //! and these are posted.
@@ -20,6 +21,7 @@ pub mod on_behalf;
 mod pass;
 mod proof;
 pub mod report;
+mod roles;
 mod route;
 pub mod tap;
 mod voice;

@@ -56,6 +56,9 @@ pub struct RoleAssignment {
     /// Which role.
     #[serde(default)]
     pub role_definition_id: Option<String>,
+    /// Where it counts: `/` is the whole tenant.
+    #[serde(default)]
+    pub directory_scope_id: Option<String>,
 }
 
 /// How long and in which way somebody has a role.
@@ -210,6 +213,20 @@ impl Client {
     /// Lists the roles that somebody has.
     pub fn role_assignments(&self, principal: &str) -> Result<Vec<RoleAssignment>, GraphError> {
         self.list(&roles("roleAssignments", principal))
+    }
+
+    /// Gives somebody a role in the whole tenant, active and without an end.
+    ///
+    /// Never repeats by itself: a role that somebody has already is refused with 400.
+    pub fn assign_role(&self, principal: &str, role: &str) -> Result<RoleAssignment, GraphError> {
+        let body = json!({
+            "@odata.type": "#microsoft.graph.unifiedRoleAssignment",
+            "roleDefinitionId": role,
+            "principalId": principal,
+            "directoryScopeId": "/",
+        });
+        let path = "/v1.0/roleManagement/directory/roleAssignments";
+        self.send("POST", path, Some(&body), Repeat::Never)?.json()
     }
 
     /// Lists how somebody has roles; needs a licence (P2).

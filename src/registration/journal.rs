@@ -26,6 +26,8 @@ pub enum Action {
     RegisterPasskey,
     /// A passkey that does not belong there is deleted.
     DeletePasskey,
+    /// A role is given; the method id is the role's.
+    AssignRole,
 }
 
 /// One line.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::RegistrationError;
 use super::report::KeyReport;
-use crate::inventory::{Address, Author, Claimed, Event, Inventory, InventoryError, Renewal, Run};
+use crate::inventory::{
+    Address, Author, Claimed, Event, Filter, Inventory, InventoryError, Key, Renewal, Run,
+};
 use crate::manifest::schema::PreparedKey;
 
 /// Hears of each key before and after it is registered.
@@ -14,6 +16,11 @@ pub trait Ledger {
 
     /// The work with it has ended, as the report says, well or not.
     fn end(&mut self, key: &PreparedKey, tenant: &str, report: &KeyReport) -> Result<(), RegistrationError>;
+
+    /// Every key that is known beside the manifest's; nothing where no inventory is kept.
+    fn known(&mut self) -> Result<Vec<Key>, RegistrationError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Nobody else is to know.
@@ -135,5 +142,9 @@ impl Ledger for InventoryLedger {
         self.renewal = None;
         let released = self.open().and_then(|mut i| i.release(&key.label, &self.run));
         Ok(written.and(released)?)
+    }
+
+    fn known(&mut self) -> Result<Vec<Key>, RegistrationError> {
+        Ok(self.open()?.keys(&Filter::default())?)
     }
 }

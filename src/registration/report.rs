@@ -46,6 +46,8 @@ pub struct Report {
     pub error: Option<Failure>,
     /// One entry per chosen key.
     pub keys: Vec<KeyReport>,
+    /// One entry per account, where roles were asked for and every chosen key is registered.
+    pub roles: Vec<RoleReport>,
 }
 
 impl Report {
@@ -68,6 +70,7 @@ impl Report {
             recovered_passes: 0,
             error: None,
             keys: Vec::new(),
+            roles: Vec::new(),
         }
     }
 }
@@ -123,6 +126,25 @@ pub struct KeyReport {
     pub warnings: Vec<String>,
     /// Why it is not registered.
     pub error: Option<Failure>,
+}
+
+/// The role of one account.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleReport {
+    /// Sign-in name.
+    pub account: String,
+    /// Object id of the account.
+    pub user_id: String,
+    /// Template id of the role.
+    pub role: &'static str,
+    /// `assigned`, `alreadyAssigned`, `notAssigned` (see `why`), `notTried`, or the code of the failure.
+    pub result: String,
+    /// When its assignment was confirmed, if this run made it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub assigned: Option<OffsetDateTime>,
+    /// Why the account does not get it.
+    pub why: Option<String>,
 }
 
 /// One proof by touch.

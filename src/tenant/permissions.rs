@@ -132,12 +132,18 @@ pub const ALL: [Needs; 7] = [
                 "delete a passkey that is not the prepared key",
                 "it stays, and the report names it",
             ),
+            optional(
+                "RoleManagement.ReadWrite.Directory",
+                "make the accounts Global Administrator (--assign-role)",
+                "assign the role by hand, last",
+            ),
             optional("AuditLog.Read.All", "compare with the audit log", READS_LOGS),
             optional("Directory.Read.All", "compare with the audit log", READS_LOGS),
         ],
         roles: &[
             "Authentication Administrator, while the account has no role.",
             "Privileged Authentication Administrator, once it has one or is in a role-assignable group.",
+            "Privileged Role Administrator, for --assign-role.",
             "Never the account itself.",
         ],
     },

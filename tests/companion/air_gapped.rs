@@ -122,6 +122,7 @@ fn submit(scene: &Scene, manifest: &Manifest, proving: Proving) -> Run {
         recovered_passes: 0,
         error: None,
         keys: Vec::new(),
+        roles: Vec::new(),
     };
     let keys: Vec<&PreparedKey> = manifest.keys.iter().collect();
     let result = Registration {

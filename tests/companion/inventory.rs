@@ -30,7 +30,7 @@ fn now() -> OffsetDateTime {
     datetime!(2026-11-23 08:00 UTC)
 }
 
-fn author() -> Author {
+pub(crate) fn author() -> Author {
     Author {
         who: "Ada".into(),
         source: "test".into(),
@@ -90,7 +90,7 @@ fn station() -> StationFingerprint {
     StationKey::generate().unwrap().fingerprint()
 }
 
-fn import(inventory: &mut Inventory, manifest: &Manifest) -> Result<Counts, InventoryError> {
+pub(crate) fn import(inventory: &mut Inventory, manifest: &Manifest) -> Result<Counts, InventoryError> {
     let origin = Origin {
         manifest,
         station: station(),

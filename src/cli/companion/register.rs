@@ -64,12 +64,16 @@ enum WrongKeyChoice {
   Rehearse against a sandbox tenant:
     glasskey companion register manifest.age --identity registrar.txt \\
         --station-fingerprint-file fingerprint.txt --graph http://127.0.0.1:8080 --token-file token
+  Register two accounts, then make both Global Administrator:
+    glasskey companion register manifest.age --identity registrar.txt \\
+        --station-fingerprint-file fingerprint.txt --cloud global --token-file token --assign-role
 
-Exit codes: 0 every chosen key is registered and proven; 2 wrong use; 10 to 15 manifest (10 damaged, 11 wrong
-identity, 12 wrong station or signature, 13 not meant for this identity, 14 unknown content, 15 cut off); 20 tenant refused or
-not ready; 21 Graph or network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds something else;
-24 nobody finished in time; 25 interrupted; 26 journal or report cannot be written; 50 to 55 inventory
-(see `glasskey companion inventory import --help`).")]
+Exit codes: 0 every chosen key is registered and proven, and each role assigned that was asked for; 2 wrong use;
+10 to 15 manifest (10 damaged, 11 wrong identity, 12 wrong station or signature, 13 not meant for this identity,
+14 unknown content, 15 cut off); 20 tenant refused or not ready, or an account does not get its role; 21 Graph or
+network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds something else; 24 nobody finished in
+time; 25 interrupted; 26 journal or report cannot be written; 50 to 55 inventory (see
+`glasskey companion inventory import --help`).")]
 #[command(group(ArgGroup::new("fingerprint").required(true).args(["station_fingerprint", "station_fingerprint_file"])))]
 pub(super) struct Register {
     /// The manifest from the ceremony's stick.
@@ -115,6 +119,9 @@ pub(super) struct Register {
     /// Seconds that the audit log is waited for.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=900))]
     audit_seconds: u64,
+    /// Makes each account Global Administrator, last: when every key of it is proven, and it has two keys or is one of two accounts.
+    #[arg(long)]
+    assign_role: bool,
     /// What to do with a passkey that is not the prepared key.
     #[arg(long, value_enum, default_value = "ask")]
     on_mismatch: MismatchChoice,
@@ -150,6 +157,9 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
     let keys = chosen(&manifest, &register.accounts)?;
     let graph = register.connection.client(interrupt)?;
     announce(&mut terminal, &manifest, &keys, &graph);
+    if register.assign_role {
+        terminal.say("Last, each account whose every key is proven becomes Global Administrator.");
+    }
     if !register.yes && terminal.interactive && terminal.ask("Begin?") != Some(true) {
         return Err(usage("Nothing was begun.", ""));
     }
@@ -172,7 +182,14 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
         voice: &mut terminal,
         options: options(register, interactive),
     };
-    let result = registration.run_with(&manifest, &keys, &mut report, &mut *ledger);
+    let result = registration
+        .run_with(&manifest, &keys, &mut report, &mut *ledger)
+        .and_then(|()| {
+            if !register.assign_role {
+                return Ok(());
+            }
+            registration.assign_roles(&manifest, &mut report, &mut *ledger)
+        });
     deliver(register, &report)?;
     result.map_err(|error| (exit_of(&error), error.to_string(), error.hint()))
 }
