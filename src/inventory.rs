@@ -11,6 +11,7 @@ pub mod event;
 mod facts;
 mod import;
 pub mod key;
+mod passes;
 mod passfile;
 mod query;
 mod record;
@@ -28,6 +29,7 @@ pub use event::{Event, History, Places};
 pub use facts::Kind;
 pub use import::{Counts, Origin};
 pub use key::{Filter, Key};
+pub use passes::OpenPass;
 pub use record::Author;
 pub use state::{KeyState, Step};
 

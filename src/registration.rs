@@ -12,6 +12,7 @@
 
 pub mod air_gapped;
 mod audit;
+mod clean_up;
 mod compare;
 mod conditions;
 mod error;

@@ -75,6 +75,20 @@ pub enum Event {
         /// Why, in a person's words.
         reason: String,
     },
+    /// A Temporary Access Pass is about to be created for its registration.
+    PassOpened {
+        /// Tenant id.
+        tenant: String,
+        /// Object id of the account.
+        user: String,
+    },
+    /// That pass is deleted, and the account's sessions are revoked.
+    PassClosed {
+        /// Tenant id.
+        tenant: String,
+        /// Object id of the account.
+        user: String,
+    },
     /// A run took it over from another whose lease had ended.
     TakenOver {
         /// Whose run it had been.
@@ -122,6 +136,8 @@ impl Event {
             (_, Some(step)) => step.word(),
             (Self::Imported { .. }, _) => "imported",
             (Self::TakenOver { .. }, _) => "taken-over",
+            (Self::PassOpened { .. }, _) => "pass-opened",
+            (Self::PassClosed { .. }, _) => "pass-closed",
             _ => "moved",
         }
     }
@@ -136,7 +152,11 @@ impl Event {
             Self::Lost { .. } => Some(Step::Lost),
             Self::Revoked { .. } => Some(Step::Revoked),
             Self::Retired { .. } => Some(Step::Retired),
-            Self::Imported { .. } | Self::Moved(_) | Self::TakenOver { .. } => None,
+            Self::Imported { .. }
+            | Self::Moved(_)
+            | Self::PassOpened { .. }
+            | Self::PassClosed { .. }
+            | Self::TakenOver { .. } => None,
         }
     }
 }
@@ -148,7 +168,7 @@ pub struct History {
     /// When, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
-    /// What: `imported`, `moved`, `taken-over`, or a step.
+    /// What: `imported`, `moved`, `taken-over`, `pass-opened`, `pass-closed`, or a step.
     pub what: String,
     /// What the key was afterwards.
     pub state: KeyState,

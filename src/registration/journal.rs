@@ -64,7 +64,7 @@ pub struct Registered {
     pub since: OffsetDateTime,
 }
 
-/// A pass that an earlier run may have left.
+/// A pass that an earlier run may have left, or sessions that it opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     /// Tenant id.
@@ -75,15 +75,31 @@ pub struct Leftover {
     pub method: Option<String>,
     /// When its creation was intended.
     pub since: OffsetDateTime,
+    /// Whether it is deleted, and only the account's sessions may be left.
+    pub deleted: bool,
 }
 
 /// An open journal; one run at a time.
-pub struct Journal(Lines<Entry>);
+pub struct Journal {
+    lines: Lines<Entry>,
+    watch: Option<Watch>,
+}
+
+/// Is told of lines.
+type Watch = Box<dyn FnMut(&Entry)>;
 
 impl Journal {
     /// Opens a journal, or begins one, and locks it against a second run.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Lines::open(path).map(Self)
+        let lines = Lines::open(path)?;
+        Ok(Self { lines, watch: None })
+    }
+
+    /// Tells `watch` of each line as soon as it is on disk: what it says has not been sent yet, or was answered just now.
+    #[must_use]
+    pub fn watched(mut self, watch: Box<dyn FnMut(&Entry)>) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// Writes an entry and waits until it is on disk.
@@ -120,7 +136,7 @@ impl Journal {
         method: Option<&str>,
         label: Option<&str>,
     ) -> io::Result<()> {
-        self.0.write(Entry {
+        self.lines.write(Entry {
             time: OffsetDateTime::now_utc(),
             action,
             state,
@@ -128,7 +144,11 @@ impl Journal {
             user: user.to_owned(),
             method: method.map(str::to_owned),
             label: label.map(str::to_owned),
-        })
+        })?;
+        if let (Some(watch), Some(entry)) = (&mut self.watch, self.lines.entries().last()) {
+            watch(entry);
+        }
+        Ok(())
     }
 
     /// Passkeys of one key that the tenant has, or may have, oldest first.
@@ -162,10 +182,11 @@ impl Journal {
     /// Every entry, oldest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        self.0.entries()
+        self.lines.entries()
     }
 
-    /// Passes that were created, or may have been, and whose deletion nobody confirmed.
+    /// Passes that were created, or may have been, and of which nobody confirmed that they are deleted and the account's
+    /// sessions ended.
     #[must_use]
     pub fn leftovers(&self) -> Vec<Leftover> {
         let mut open: Vec<Leftover> = Vec::new();
@@ -177,6 +198,7 @@ impl Journal {
                     user: entry.user.clone(),
                     method: None,
                     since: entry.time,
+                    deleted: false,
                 }),
                 (Action::CreatePass, State::Done) => {
                     if let Some(pass) = open.iter_mut().rev().find(|l| same(l) && l.method.is_none()) {
@@ -189,7 +211,10 @@ impl Journal {
                     }
                 }
                 // One pass per account: whichever was deleted, none of the earlier ones is left.
-                (Action::DeletePass, State::Done) => open.retain(|l| !same(l)),
+                (Action::DeletePass, State::Done) => {
+                    open.iter_mut().filter(|l| same(l)).for_each(|l| l.deleted = true);
+                }
+                (Action::RevokeSessions, State::Done) => open.retain(|l| !(same(l) && l.deleted)),
                 _ => {}
             }
         }
@@ -232,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_left_over_until_its_deletion_is_confirmed() {
+    fn a_pass_is_left_over_until_its_deletion_and_the_end_of_its_sessions_are_confirmed() {
         let path = path("left");
         let mut journal = Journal::open(&path).unwrap();
         journal
@@ -250,7 +275,22 @@ mod tests {
         let mut journal = Journal::open(&path).unwrap();
         assert_eq!(journal.leftovers()[0].method.as_deref(), Some("p"));
         journal
+            .write(Action::RevokeSessions, State::Done, "t", "u", None)
+            .unwrap();
+        assert!(
+            !journal.leftovers()[0].deleted,
+            "the pass is there and may open a session"
+        );
+        journal
             .write(Action::DeletePass, State::Done, "t", "u", Some("p"))
+            .unwrap();
+        assert!(journal.leftovers()[0].deleted);
+        journal
+            .write(Action::RevokeSessions, State::Done, "t", "other", None)
+            .unwrap();
+        assert_eq!(journal.leftovers().len(), 1);
+        journal
+            .write(Action::RevokeSessions, State::Done, "t", "u", None)
             .unwrap();
         assert!(journal.leftovers().is_empty());
         journal

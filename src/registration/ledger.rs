@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::RegistrationError;
 use super::report::KeyReport;
+use crate::id::LabelId;
 use crate::inventory::{
-    Address, Author, Claimed, Event, Filter, Inventory, InventoryError, Key, Renewal, Run,
+    Address, Author, Claimed, Event, Filter, Inventory, InventoryError, Key, OpenPass, Renewal, Run,
 };
 use crate::manifest::schema::PreparedKey;
 
@@ -16,6 +17,21 @@ pub trait Ledger {
 
     /// The work with it has ended, as the report says, well or not.
     fn end(&mut self, key: &PreparedKey, tenant: &str, report: &KeyReport) -> Result<(), RegistrationError>;
+
+    /// A pass for this key's account is about to be created.
+    fn pass_opens(&mut self, _: &PreparedKey, _: &str, _: &str) -> Result<(), RegistrationError> {
+        Ok(())
+    }
+
+    /// The pass for this key, in this tenant and for this account's object id, is deleted, and the sessions are ended.
+    fn pass_closed(&mut self, _: &LabelId, _: &str, _: &str) -> Result<(), RegistrationError> {
+        Ok(())
+    }
+
+    /// Passes in this tenant that runs left which are dead.
+    fn left_open(&mut self, _: &str) -> Result<Vec<OpenPass>, RegistrationError> {
+        Ok(Vec::new())
+    }
 
     /// Every key that is known beside the manifest's; nothing where no inventory is kept.
     fn known(&mut self) -> Result<Vec<Key>, RegistrationError> {
@@ -77,12 +93,12 @@ impl InventoryLedger {
     /// What the report says of a key whose passkey is there and, where `proven`, passed everything.
     fn write(
         &self,
+        inventory: &mut Inventory,
         key: &PreparedKey,
         tenant: &str,
         report: &KeyReport,
         proven: bool,
     ) -> Result<(), InventoryError> {
-        let mut inventory = self.open()?;
         let known = inventory.key(&key.label)?;
         let method = report.method.as_ref().map(|passkey| passkey.id.clone());
         // A passkey that an earlier run recorded is proven again, and not registered anew.
@@ -93,11 +109,11 @@ impl InventoryLedger {
                 user: report.user_id.clone().unwrap_or_default(),
                 method,
             };
-            self.record(&mut inventory, key, &event)?;
+            self.record(inventory, key, &event)?;
         }
         if proven {
             let passkey = report.credential.is_some();
-            self.record(&mut inventory, key, &Event::Proven { passkey })?;
+            self.record(inventory, key, &Event::Proven { passkey })?;
         }
         Ok(())
     }
@@ -125,6 +141,10 @@ impl Ledger for InventoryLedger {
                 given: key.account.to_string(),
             }));
         }
+        if let Err(error) = sole(&mut inventory, key) {
+            inventory.release(&key.label, &self.run)?;
+            return Err(error.into());
+        }
         let (address, label, run) = (self.address.clone(), key.label.clone(), self.run.clone());
         self.renewal = Some(Renewal::start(address, label, run, self.lease));
         Ok(())
@@ -134,17 +154,69 @@ impl Ledger for InventoryLedger {
         let proven = matches!(report.result.as_str(), "registered" | "alreadyRegistered");
         // Where the pass could not be deleted or the audit log shows too much, the passkey is there all the same.
         let is_there = report.method.is_some() && report.unproven.is_empty() && report.deleted.is_empty();
+        self.renewal = None;
+        let mut inventory = self.open()?;
         let written = if proven || is_there {
-            self.write(key, tenant, report, proven)
+            self.write(&mut inventory, key, tenant, report, proven)
         } else {
             Ok(())
         };
-        self.renewal = None;
-        let released = self.open().and_then(|mut i| i.release(&key.label, &self.run));
+        let released = inventory.release(&key.label, &self.run);
         Ok(written.and(released)?)
+    }
+
+    fn pass_opens(&mut self, key: &PreparedKey, tenant: &str, user: &str) -> Result<(), RegistrationError> {
+        let (tenant, user) = (tenant.to_owned(), user.to_owned());
+        let event = Event::PassOpened { tenant, user };
+        Ok(self.record(&mut self.open()?, key, &event)?)
+    }
+
+    fn pass_closed(&mut self, label: &LabelId, tenant: &str, user: &str) -> Result<(), RegistrationError> {
+        let (tenant, user) = (tenant.to_owned(), user.to_owned());
+        let event = Event::PassClosed { tenant, user };
+        let mut inventory = self.open()?;
+        let mut result = inventory.record(label, &event, &self.author, Some(&self.run));
+        if let Err(InventoryError::ClaimLost(_)) = result {
+            result = inventory.record(label, &event, &self.author, None);
+        }
+        match result {
+            // Whoever has the key now looks for the pass as well, and says so itself.
+            Ok(_) | Err(InventoryError::Taken { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn left_open(&mut self, tenant: &str) -> Result<Vec<OpenPass>, RegistrationError> {
+        let mut open = self.open()?.open_passes(&self.run)?;
+        open.retain(|pass| pass.tenant == tenant);
+        Ok(open)
     }
 
     fn known(&mut self) -> Result<Vec<Key>, RegistrationError> {
         Ok(self.open()?.keys(&Filter::default())?)
     }
+}
+
+/// No other run works with another key of this account: an account has one pass, and it would be deleted under their hands.
+///
+/// Both have claimed before they look, so at most one of two goes on.
+fn sole(inventory: &mut Inventory, key: &PreparedKey) -> Result<(), InventoryError> {
+    let present = inventory.present()?;
+    let of_account = Filter {
+        accounts: vec![key.account.clone()],
+        ..Filter::default()
+    };
+    for other in inventory.keys(&of_account)? {
+        match other.claim {
+            Some(claim) if other.label != key.label && claim.until >= present => {
+                return Err(InventoryError::Taken {
+                    label: other.label,
+                    who: claim.who,
+                    until: claim.until,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The life of a Temporary Access Pass: created once, usable, deleted whatever happens; journalled throughout.
+//! The first half of a Temporary Access Pass's life: created once, and usable; journalled throughout.
 
 use std::time::{Duration, Instant};
 
@@ -22,50 +22,6 @@ pub(super) struct OpenPass {
 }
 
 impl<B: KeyBus + ?Sized> Registration<'_, B> {
-    /// Deletes the passes that dead runs left in this tenant.
-    pub(super) fn recover(&mut self, tenant: &str) -> Result<u32, RegistrationError> {
-        let cleaning = self.graph.for_cleaning();
-        let mut recovered = 0;
-        for left in self.journal.leftovers() {
-            if left.tenant != tenant {
-                self.voice.say(&format!(
-                    "An earlier run may have left a Temporary Access Pass in another tenant: {}",
-                    left.tenant
-                ));
-                continue;
-            }
-            self.voice
-                .say("An earlier run ended before its Temporary Access Pass was deleted: it is deleted now.");
-            let passes = match cleaning.passes(&left.user) {
-                Ok(passes) => passes,
-                Err(error) if error.is_not_found() => Vec::new(),
-                Err(error) => return Err(error.into()),
-            };
-            let ours = passes.into_iter().find(|pass| match &left.method {
-                Some(id) => pass.id == *id,
-                // The answer was lost: the pass is ours if it is not older than our request.
-                None => pass
-                    .created_date_time
-                    .is_none_or(|created| created > left.since - time::Duration::minutes(5)),
-            });
-            match ours {
-                Some(pass) => {
-                    self.delete_pass(tenant, &left.user, &pass.id)?;
-                    recovered += 1;
-                }
-                None => self.note(
-                    Action::DeletePass,
-                    State::Done,
-                    tenant,
-                    &left.user,
-                    left.method.as_deref(),
-                )?,
-            }
-            self.revoke(tenant, &left.user)?;
-        }
-        Ok(recovered)
-    }
-
     /// A pass that is not ours goes only if somebody says so.
     pub(super) fn clear_foreign_pass(
         &mut self,
@@ -186,61 +142,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         Ok(())
     }
 
-    /// Deletes the pass and ends the sessions; tries both even if one fails.
-    pub(super) fn close(
-        &mut self,
-        tenant: &str,
-        user: &User,
-        open: &OpenPass,
-        report: &mut KeyReport,
-    ) -> Result<(), RegistrationError> {
-        let deleted = self.delete_pass(tenant, &user.id, &open.pass.id);
-        if deleted.is_ok() {
-            if let Some(pass) = &mut report.pass {
-                pass.deleted = Some(OffsetDateTime::now_utc());
-            }
-            self.voice.say("The Temporary Access Pass is deleted.");
-        } else {
-            let warning = format!(
-                "The Temporary Access Pass of {} could not be deleted. Repeat the command, or delete it by hand.",
-                user.user_principal_name
-            );
-            self.voice.say(&format!("warning: {warning}"));
-            report.warnings.push(warning);
-        }
-        self.voice.forget();
-        let revoked = self.revoke(tenant, &user.id);
-        if revoked.is_ok() {
-            report.sessions_revoked = Some(OffsetDateTime::now_utc());
-        } else {
-            report
-                .warnings
-                .push("The sessions of the account could not be revoked.".into());
-        }
-        deleted.and(revoked)
-    }
-
-    /// Deletes a pass, journalled, and not stopped by an interruption.
-    pub(super) fn delete_pass(
-        &mut self,
-        tenant: &str,
-        user: &str,
-        id: &str,
-    ) -> Result<(), RegistrationError> {
-        // A journal that cannot be written must not keep a pass alive.
-        let noted = self.note(Action::DeletePass, State::Intended, tenant, user, Some(id));
-        self.graph.for_cleaning().delete_pass(user, id)?;
-        self.note(Action::DeletePass, State::Done, tenant, user, Some(id))?;
-        noted
-    }
-
-    pub(super) fn revoke(&mut self, tenant: &str, user: &str) -> Result<(), RegistrationError> {
-        let noted = self.note(Action::RevokeSessions, State::Intended, tenant, user, None);
-        self.graph.for_cleaning().revoke_sessions(user)?;
-        self.note(Action::RevokeSessions, State::Done, tenant, user, None)?;
-        noted
-    }
-
+    /// Writes a line of the journal.
     pub(super) fn note(
         &mut self,
         action: Action,

@@ -1,5 +1,6 @@
 //! Route `tap`: a pass, a person at a browser, and the key's own proof before and after.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -136,7 +137,10 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             "Tenant: {} ({})",
             organization.display_name, organization.id
         ));
-        report.recovered_passes = self.recover(&organization.id)?;
+        let tenant = organization.id.as_str();
+        let (recovered, cleaned) = self.recover(tenant)?;
+        report.recovered_passes = recovered;
+        report.recovered_passes += self.recover_recorded(tenant, ledger, &cleaned)?;
         let mut known = on_behalf::Known::default();
         for (index, key) in keys.iter().enumerate() {
             self.voice.say(&format!(
@@ -147,14 +151,24 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 key.account
             ));
             let entry = &mut report.keys[index];
+            let recovered = &mut report.recovered_passes;
             let result = ledger.begin(key).and_then(|()| {
-                let result = match self.options.route {
-                    Route::Tap => self.one(&organization.id, key, entry),
-                    Route::OnBehalf => self.one_on_behalf(&organization.id, key, &mut known, entry),
-                    Route::AirGapped => self.submit_one(&organization.id, key, Proving::IfHere, entry),
+                // Runs may have died since the first look.
+                let more = if index == 0 {
+                    Ok(0)
+                } else {
+                    self.recover_recorded(tenant, ledger, &BTreeSet::new())
                 };
+                let result = more.and_then(|more| {
+                    *recovered += more;
+                    match self.options.route {
+                        Route::Tap => self.one(tenant, key, entry, ledger),
+                        Route::OnBehalf => self.one_on_behalf(tenant, key, &mut known, entry),
+                        Route::AirGapped => self.submit_one(tenant, key, Proving::IfHere, entry),
+                    }
+                });
                 // Given back in any case; the first error is the one that is told.
-                let ended = ledger.end(key, &organization.id, entry);
+                let ended = ledger.end(key, tenant, entry);
                 result.and(ended)
             });
             if let Err(error) = result {
@@ -171,6 +185,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         tenant: &str,
         key: &PreparedKey,
         report: &mut KeyReport,
+        ledger: &mut dyn Ledger,
     ) -> Result<(), RegistrationError> {
         let user = self.account(key, report)?;
         let (new, warnings) =
@@ -188,11 +203,23 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         }
         let baseline: Vec<String> = before.into_iter().map(|p| p.id).collect();
         self.clear_foreign_pass(tenant, &user, key)?;
-        let (open, creations) = self.create_pass(tenant, &user, new, report)?;
+        ledger.pass_opens(key, tenant, &user.id)?;
+        let (open, creations) = match self.create_pass(tenant, &user, new, report) {
+            Ok(created) => created,
+            Err(error) => {
+                // Refused for certain: then there is nothing to be cleaned up. Else the next run looks.
+                if !self.journal.leftovers().iter().any(|l| l.user == user.id) {
+                    ledger.pass_closed(&key.label, tenant, &user.id)?;
+                }
+                return Err(error);
+            }
+        };
 
         // From here on a pass exists: whatever happens, it is deleted and the sessions end.
         let result = self.with_pass(&user, key, &open, &baseline, report);
-        let cleaned = self.close(tenant, &user, &open, report);
+        let cleaned = self
+            .close(tenant, &user, &open, report)
+            .and_then(|()| ledger.pass_closed(&key.label, tenant, &user.id));
         self.settle_mismatch(tenant, &user, &baseline, result, report)?;
         cleaned?;
         self.audit(&user, &open, creations, report)?;

@@ -34,6 +34,7 @@ pub(crate) struct Desk {
     pub(crate) options: Options,
     pub(crate) inventory: Option<Address>,
     pub(crate) assign_role: bool,
+    pub(crate) interrupt: Interrupt,
     pub(crate) lease: Duration,
     folder: tempfile::TempDir,
 }
@@ -111,6 +112,7 @@ impl Desk {
             },
             inventory: None,
             assign_role: false,
+            interrupt: Interrupt::never(),
             lease: LEASE,
             folder: tempfile::tempdir().unwrap(),
         }
@@ -120,7 +122,12 @@ impl Desk {
         self.folder.path().join("journal")
     }
 
+    /// A client that nobody interrupts.
     pub(crate) fn client(&self) -> Client {
+        self.client_of(Interrupt::never())
+    }
+
+    fn client_of(&self, interrupt: Interrupt) -> Client {
         let pace = Pace {
             gap: Duration::ZERO,
             first: Duration::from_millis(5),
@@ -129,7 +136,7 @@ impl Desk {
         };
         let service = Service::parse(&self.sandbox.origin()).unwrap();
         let token = Secret::new(self.sandbox.token().to_owned());
-        Client::new(service, token, Interrupt::never(), pace)
+        Client::new(service, token, interrupt, pace)
     }
 
     /// A run for every key.
@@ -175,7 +182,7 @@ impl Desk {
             }
         };
         let bus = FakeBus::default();
-        let graph = self.client();
+        let graph = self.client_of(self.interrupt.clone());
         let mut hands = Hands {
             desk: self,
             bus: &bus,
@@ -216,6 +223,11 @@ impl Desk {
 
 /// The person signs in with the pass and adds the key that is asked for.
 pub(crate) fn registers(desk: &Desk, steps: &PersonSteps<'_>) {
+    registers_in(desk, steps);
+}
+
+/// The same; returns the session, which the person leaves open.
+pub(crate) fn registers_in(desk: &Desk, steps: &PersonSteps<'_>) -> String {
     let label = steps.label.as_str();
     let person = Person {
         origin: desk.sandbox.origin(),
@@ -227,6 +239,7 @@ pub(crate) fn registers(desk: &Desk, steps: &PersonSteps<'_>) {
     let mut key = desk.keys[label].lock().unwrap();
     let (status, answer) = person.register(session, &mut key, label, Statement::Packed, Wrong::Nothing);
     assert_eq!(status, 201, "{answer}");
+    session.to_owned()
 }
 
 struct Hands<'d> {

@@ -4,6 +4,7 @@ mod claims;
 mod command;
 mod figures;
 mod registering;
+mod registrars;
 mod report;
 mod server;
 mod shared;

@@ -8,6 +8,7 @@
 mod air_gapped;
 mod authenticator;
 mod browser;
+mod clean_up;
 mod command;
 mod contract;
 mod desk;
