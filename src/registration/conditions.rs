@@ -1,9 +1,12 @@
 //! What must hold before anything is written, read from the tenant: the rules themselves are `tenant::rules`.
 
+use std::collections::BTreeMap;
+
 use super::{RegistrationError, Route};
 use crate::graph::{Client, NewPass, Organization, PasskeyPolicy, Service, User};
 use crate::id::Aaguid;
 use crate::manifest::Manifest;
+use crate::manifest::schema::PreparedKey;
 use crate::tenant::rules::{self, Condition};
 
 impl From<Condition> for RegistrationError {
@@ -16,6 +19,24 @@ impl From<Condition> for RegistrationError {
 pub(super) fn tenant(manifest: &Manifest, tenant: &Organization) -> Result<(), RegistrationError> {
     let planned = manifest.tenant_id.as_deref();
     Ok(rules::tenant(manifest.ceremony.rehearsal, planned, tenant)?)
+}
+
+/// No key of the manifest stands for two accounts, or twice for one.
+pub(super) fn one_account_each(manifest: &Manifest) -> Result<(), RegistrationError> {
+    let mut seen: BTreeMap<&[u8], &PreparedKey> = BTreeMap::new();
+    for key in &manifest.keys {
+        let Some(other) = seen.insert(key.identity.public_key.as_slice(), key) else {
+            continue;
+        };
+        return Err(RegistrationError::condition(
+            format!(
+                "The manifest has one and the same key as label {} for {} and as label {} for {}. Nothing has been changed.",
+                other.label, other.account, key.label, key.account
+            ),
+            "One key serves one account: compare the labels with the signed record of the ceremony.",
+        ));
+    }
+    Ok(())
 }
 
 /// The account can take a passkey, and the caller is somebody else.
@@ -63,6 +84,7 @@ pub(super) fn policies(
 ) -> Result<(NewPass, Vec<String>), RegistrationError> {
     let passkeys = graph.passkey_policy()?;
     let passes = graph.pass_policy()?;
+    let campaign = graph.campaign()?;
     rules::passkeys_enabled(&passkeys)?;
     rules::self_service(&passkeys)?;
     let lists = [
@@ -70,6 +92,8 @@ pub(super) fn policies(
         &passkeys.exclude_targets,
         &passes.include_targets,
         &passes.exclude_targets,
+        &campaign.include_targets,
+        &campaign.exclude_targets,
     ];
     let groups = lists.into_iter().flatten().filter_map(|t| t.group());
     let scope = graph.scope(&user.id, groups)?;
@@ -79,6 +103,10 @@ pub(super) fn policies(
     let new = rules::passes_enabled(&passes, minutes)?;
     rules::pass_scope(&passes, name, &scope)?;
     warnings.extend(rules::one_time(new));
+    warnings.extend(rules::long_name(name));
+    warnings.extend(rules::campaign(&campaign, &scope).map(|found| {
+        format!("{found} Exclude the accounts' group from it (`glasskey companion setup`), or the page asks first.")
+    }));
     Ok((new, warnings))
 }
 

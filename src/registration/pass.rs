@@ -12,6 +12,9 @@ use crate::graph::{GraphError, NewPass, Pass, User};
 use crate::key::KeyBus;
 use crate::manifest::schema::PreparedKey;
 
+/// How many looks at the list of passkeys there are for one at the pass.
+pub(super) const LOOKS: u32 = 6;
+
 /// How often the creation of a pass is tried when answers get lost.
 const CREATIONS: usize = 5;
 
@@ -35,13 +38,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 key.account
             );
             if !self.options.replace_foreign_pass && self.voice.ask(&question) != Some(true) {
-                return Err(RegistrationError::condition(
-                    format!(
-                        "{} already has a Temporary Access Pass that this program did not create. Nothing has been changed.",
-                        key.account
-                    ),
-                    "Ask who created it; delete it, or repeat the command with `--yes`.",
-                ));
+                return Err(foreign(key.account.as_str()));
             }
             self.delete_pass(tenant, &user.id, &pass.id)?;
         }
@@ -93,6 +90,10 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             if !lost && !error.is_transient() {
                 // A plain refusal, or an interruption before anything was sent.
                 self.note(Action::CreatePass, State::Refused, tenant, &user.id, None)?;
+                let bad_request = error.refusal().is_some_and(|r| r.status == 400);
+                if bad_request && !self.graph.passes(&user.id)?.is_empty() {
+                    return Err(foreign(&user.user_principal_name));
+                }
                 return Err(error.into());
             }
             creations += 1;
@@ -123,10 +124,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         while pass_state != Some(true) {
             let named = reason.as_deref().unwrap_or("no reason given");
             if Instant::now() > end || matches!(named, "DisabledByPolicy" | "OneTimeUsed" | "Expired") {
-                return Err(RegistrationError::condition(
-                    format!("The Temporary Access Pass does not become usable: {named}"),
-                    "Compare the account with the targets of the Temporary Access Pass policy.",
-                ));
+                return Err(unusable(&user.user_principal_name, named));
             }
             self.graph
                 .interrupt()
@@ -155,4 +153,104 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             .write(action, state, tenant, user, method)
             .map_err(|error| RegistrationError::File(format!("The journal cannot be written: {error}")))
     }
+}
+
+/// What is known of an open pass while the person works with it.
+pub(super) struct PassWatch {
+    next: Instant,
+    missing: bool,
+    used: bool,
+}
+
+impl PassWatch {
+    /// The first look is due at this time.
+    pub(super) fn new(first: Instant) -> Self {
+        Self {
+            next: first,
+            missing: false,
+            used: false,
+        }
+    }
+
+    /// Whether a one-time pass has opened its session.
+    pub(super) fn is_used(&self) -> bool {
+        self.used
+    }
+}
+
+impl<B: KeyBus + ?Sized> Registration<'_, B> {
+    /// Looks at the pass from time to time: it can end before the person does. True when it was used up just now.
+    pub(super) fn look_at_pass(
+        &mut self,
+        user: &User,
+        open: &OpenPass,
+        watch: &mut PassWatch,
+    ) -> Result<bool, RegistrationError> {
+        if Instant::now() < watch.next {
+            return Ok(false);
+        }
+        watch.next = Instant::now() + self.options.poll * LOOKS;
+        let name = &user.user_principal_name;
+        let pass = match self.graph.pass(&user.id, &open.pass.id) {
+            Ok(pass) => pass,
+            // Once can be a replica that is late; twice, it is gone.
+            Err(error) if error.is_not_found() && !watch.missing => {
+                watch.missing = true;
+                return Ok(false);
+            }
+            Err(error) if error.is_not_found() => {
+                return Err(RegistrationError::condition(
+                    format!(
+                        "Somebody else deleted the Temporary Access Pass of {name} before the key was added."
+                    ),
+                    "Ask who did; then repeat the command: it creates another one.",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        watch.missing = false;
+        match pass.method_usability_reason.as_deref() {
+            Some("OneTimeUsed") => Ok(!std::mem::replace(&mut watch.used, true)),
+            Some("Expired") => Err(RegistrationError::TimedOut(format!(
+                "The Temporary Access Pass of {name} expired before the key was added. It is deleted."
+            ))),
+            Some(reason @ "DisabledByPolicy") => Err(unusable(name, reason)),
+            _ => Ok(false),
+        }
+    }
+}
+
+fn foreign(account: &str) -> RegistrationError {
+    RegistrationError::condition(
+        format!(
+            "{account} already has a Temporary Access Pass that this program did not create. Nothing has been changed."
+        ),
+        "Ask who created it; delete it, or repeat the command with `--yes`.",
+    )
+}
+
+/// Why a pass that exists opens no sign-in.
+fn unusable(account: &str, reason: &str) -> RegistrationError {
+    let (why, hint) = match reason {
+        "DisabledByPolicy" => (
+            "the policy does not let this account sign in with one",
+            "Compare the account with the targets of the policy `Temporary Access Pass`, and whether that allows one-time passes only.",
+        ),
+        "OneTimeUsed" => (
+            "somebody has signed in with it already",
+            "Look at the account's sign-ins and sign-in methods before you repeat the command: nobody has been shown this pass.",
+        ),
+        "Expired" => (
+            "it has expired",
+            "Give a longer lifetime with `--pass-minutes`, or in the policy `Temporary Access Pass`, and repeat the command.",
+        ),
+        _ => (
+            "the tenant does not make it valid in time",
+            "Repeat the command; a new pass may take some minutes in this tenant.",
+        ),
+    };
+    RegistrationError::condition(
+        format!("The Temporary Access Pass of {account} cannot be used: {why} ({reason}). It is deleted."),
+        hint,
+    )
 }

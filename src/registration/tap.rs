@@ -9,7 +9,7 @@ use super::air_gapped::Proving;
 use super::audit::{self, Verdict};
 use super::compare::{self, Look};
 use super::journal::{Action, Journal, State};
-use super::pass::OpenPass;
+use super::pass::{LOOKS, OpenPass, PassWatch};
 use super::proof::Prover;
 use super::report::{self, Failure, KeyReport, Report};
 use super::{Ledger, NoLedger, PersonSteps, RegistrationError, Route, Voice, conditions, on_behalf};
@@ -17,6 +17,9 @@ use crate::graph::{Client, GraphError, Passkey, User};
 use crate::key::KeyBus;
 use crate::manifest::Manifest;
 use crate::manifest::schema::PreparedKey;
+
+/// How long a sign-in with a one-time pass lets a person add a key.
+const AFTER_ONE_TIME: Duration = Duration::from_mins(10);
 
 /// What to do with a passkey that is not the prepared key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +136,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             sandbox: organization.mark != crate::graph::Mark::Absent,
         });
         conditions::tenant(manifest, &organization)?;
+        conditions::one_account_each(manifest)?;
         self.voice.say(&format!(
             "Tenant: {} ({})",
             organization.display_name, organization.id
@@ -336,8 +340,9 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         report: &mut KeyReport,
     ) -> Result<Passkey, RegistrationError> {
         let lifetime = Duration::from_secs(u64::from(minutes) * 60);
-        let end = Instant::now() + self.options.wait.min(lifetime);
+        let mut end = Instant::now() + self.options.wait.min(lifetime);
         let mut announced = Instant::now();
+        let mut pass = PassWatch::new(announced + self.options.poll * LOOKS);
         loop {
             let now = self.graph.passkeys(&user.id)?;
             match compare::look(baseline, &now, key, open.created) {
@@ -355,10 +360,20 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 }
                 Look::Nothing => {}
             }
+            if self.look_at_pass(user, open, &mut pass)? {
+                self.voice
+                    .say("The one-time pass has been used: the key must be added within 10 minutes.");
+                end = end.min(Instant::now() + AFTER_ONE_TIME);
+            }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                let spent = if pass.is_used() {
+                    " The one-time pass was used up by a sign-in."
+                } else {
+                    ""
+                };
                 return Err(RegistrationError::TimedOut(format!(
-                    "No passkey appeared for {} in time. The Temporary Access Pass is deleted.",
+                    "No passkey appeared for {} in time.{spent} The Temporary Access Pass is deleted.",
                     key.account
                 )));
             }

@@ -1,6 +1,6 @@
 //! What must hold before anything is registered. Pure: from what was read to a condition that is not met.
 
-use crate::graph::{Mark, NewPass, Organization, PassPolicy, PasskeyPolicy, Scope, User};
+use crate::graph::{Campaign, Mark, NewPass, Organization, PassPolicy, PasskeyPolicy, Scope, User};
 use crate::id::Aaguid;
 
 /// A condition that is not met.
@@ -68,6 +68,26 @@ pub fn present<'u>(name: &str, user: Option<&'u User>) -> Result<&'u User, Condi
         },
         Ok,
     )
+}
+
+/// From this length on a sign-in name has been seen to fail, in bytes.
+const LONG_NAME: usize = 50;
+
+/// What to know about a long sign-in name, which some keys and sign-in pages do not take.
+#[must_use]
+pub fn long_name(name: &str) -> Option<String> {
+    let length = name.len();
+    (length >= LONG_NAME)
+        .then(|| format!("The sign-in name has {length} bytes: names from {LONG_NAME} on have failed."))
+}
+
+/// What to know about a registration campaign that asks the account.
+#[must_use]
+pub fn campaign(campaign: &Campaign, scope: &Scope) -> Option<&'static str> {
+    let enabled = campaign.state.as_deref() == Some("enabled");
+    let asked = scope.is_in(&campaign.include_targets, &campaign.exclude_targets);
+    (enabled && asked)
+        .then_some("The registration campaign asks this account at sign-in to set up another method.")
 }
 
 /// The account can take a passkey, and the caller is somebody else.

@@ -80,6 +80,14 @@ impl Desk {
     }
 
     pub(crate) fn of(settings: Settings, names: &[String], each: u8) -> Self {
+        let options = sandbox::Options {
+            settings,
+            ..sandbox::Options::default()
+        };
+        Self::started(options, names, each)
+    }
+
+    pub(crate) fn started(tenant: sandbox::Options, names: &[String], each: u8) -> Self {
         let mut keys = BTreeMap::new();
         let mut all = Vec::new();
         for (number, (name, place)) in names
@@ -92,15 +100,12 @@ impl Desk {
             keys.insert(prepared.label.to_string(), key);
             all.push(prepared);
         }
-        let options = sandbox::Options {
-            settings,
-            ..sandbox::Options::default()
-        };
         Self {
-            sandbox: Recorded::with(options),
+            sandbox: Recorded::with(tenant),
             manifest: manifest(all, true, vec![]),
             keys,
             options: Options {
+                route: glasskey::registration::Route::Tap,
                 poll: Duration::from_millis(5),
                 wait: Duration::from_secs(20),
                 pass_minutes: 60,
@@ -264,6 +269,9 @@ impl Voice for Hands<'_> {
         Ok(())
     }
     fn forget(&mut self) {}
+    fn pin(&mut self, _: &str) -> Option<glasskey::secret::Pin> {
+        None
+    }
     fn ask(&mut self, _: &str) -> Option<bool> {
         None
     }

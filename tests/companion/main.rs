@@ -27,4 +27,5 @@ mod sandbox_creation;
 mod sandbox_directory;
 mod sandbox_faults;
 mod sandbox_policies;
+mod seeds;
 mod setup;

@@ -6,9 +6,6 @@ use crate::id::Upn;
 use crate::tenant::facts::Facts;
 use crate::tenant::rules;
 
-/// From this length on a sign-in name has been seen to fail.
-const LONG: usize = 50;
-
 pub(super) fn judge(facts: &Facts, findings: &mut Findings) {
     match facts.accounts.len() {
         0 | 1 => findings.add(
@@ -58,8 +55,7 @@ fn length(name: &str, findings: &mut Findings) {
         );
         let change = "Create an account with a shorter name; renaming it later breaks its keys.";
         findings.add(check, name, Outcome::Failure, &found, change);
-    } else if length >= LONG {
-        let found = format!("The sign-in name has {length} bytes: names from {LONG} on have failed.");
+    } else if let Some(found) = rules::long_name(name) {
         let change = "Use a shorter name while no key is registered.";
         findings.add(check, name, Outcome::Warning, &found, change);
     } else {

@@ -2,6 +2,7 @@
 
 use super::{Findings, Outcome};
 use crate::tenant::facts::{Facts, Reading};
+use crate::tenant::rules;
 
 pub(super) fn judge(facts: &Facts, findings: &mut Findings) {
     campaign(facts, findings);
@@ -39,7 +40,7 @@ fn campaign(facts: &Facts, findings: &mut Findings) {
                 check,
                 name,
                 Outcome::Failure,
-                "The registration campaign asks this account at sign-in to set up another method.",
+                rules::campaign(campaign, &found.scope).unwrap_or_default(),
                 change,
             ),
             (_, true) => findings.add(
