@@ -1,11 +1,13 @@
 //! `glasskey companion`: arguments to requests, and their outcome to text and exit code. One file for each command.
 
+mod browser;
 mod connection;
 mod hidden_line;
 mod inventory;
 mod monitor;
 mod opening;
 mod options;
+mod pass_screen;
 mod permissions;
 mod preflight;
 mod register;

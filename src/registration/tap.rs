@@ -16,8 +16,11 @@ use super::{Ledger, NoLedger, PersonSteps, RegistrationError, Route, Voice, cond
 use crate::graph::{Client, GraphError, Passkey, User};
 use crate::key::KeyBus;
 use crate::manifest::Manifest;
-use crate::manifest::schema::PreparedKey;
+use crate::manifest::schema::{PinCustody, PreparedKey};
+use crate::secret::Pin;
 
+/// How long a key press waits for its answer.
+const ATTENTION: Duration = Duration::from_millis(100);
 /// How long a sign-in with a one-time pass lets a person add a key.
 const AFTER_ONE_TIME: Duration = Duration::from_mins(10);
 
@@ -166,7 +169,12 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 let result = more.and_then(|more| {
                     *recovered += more;
                     match self.options.route {
-                        Route::Tap => self.one(tenant, key, entry, ledger),
+                        Route::Tap => {
+                            // In custody `rotate` it is a transport PIN, which is read from the manifest on purpose.
+                            let shows_pin = manifest.pin_custody == PinCustody::Manifest;
+                            let pin = key.pin.as_ref().filter(|_| shows_pin);
+                            self.one(tenant, key, pin, entry, ledger)
+                        }
                         Route::OnBehalf => self.one_on_behalf(tenant, key, &mut known, entry),
                         Route::AirGapped => self.submit_one(tenant, key, Proving::IfHere, entry),
                     }
@@ -188,6 +196,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         &mut self,
         tenant: &str,
         key: &PreparedKey,
+        pin: Option<&Pin>,
         report: &mut KeyReport,
         ledger: &mut dyn Ledger,
     ) -> Result<(), RegistrationError> {
@@ -220,7 +229,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         };
 
         // From here on a pass exists: whatever happens, it is deleted and the sessions end.
-        let result = self.with_pass(&user, key, &open, &baseline, report);
+        let result = self.with_pass(&user, key, pin, &open, &baseline, report);
         let cleaned = self
             .close(tenant, &user, &open, report)
             .and_then(|()| ledger.pass_closed(&key.label, tenant, &user.id));
@@ -300,6 +309,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         &mut self,
         user: &User,
         key: &PreparedKey,
+        pin: Option<&Pin>,
         open: &OpenPass,
         baseline: &[String],
         report: &mut KeyReport,
@@ -310,18 +320,22 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             return Err(RegistrationError::TimedOut("The pass has no code.".into()));
         };
         let page = self.graph.service().security_info();
+        let steps = PersonSteps {
+            page: &page,
+            account: &key.account,
+            pass: code,
+            minutes,
+            once: open.pass.is_usable_once == Some(true),
+            label: &key.label,
+            slip: key.slip,
+            pin,
+        };
         self.voice
-            .show(&PersonSteps {
-                page: &page,
-                account: &key.account,
-                pass: code,
-                minutes,
-                once: open.pass.is_usable_once == Some(true),
-                label: &key.label,
-                slip: key.slip,
-            })
+            .show(&steps)
             .map_err(|error| RegistrationError::File(format!("The pass could not be shown: {error}")))?;
-        let passkey = self.watch(user, key, open, minutes, baseline, report)?;
+        let passkey = self.watch(user, key, open, &steps, baseline, report);
+        self.voice.hide();
+        let passkey = passkey?;
         report.unproven.push(passkey.id.clone());
         report.method = Some(passkey.clone());
         self.prove_after(&passkey, key, report)?;
@@ -335,11 +349,11 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         user: &User,
         key: &PreparedKey,
         open: &OpenPass,
-        minutes: u32,
+        steps: &PersonSteps<'_>,
         baseline: &[String],
         report: &mut KeyReport,
     ) -> Result<Passkey, RegistrationError> {
-        let lifetime = Duration::from_secs(u64::from(minutes) * 60);
+        let lifetime = Duration::from_secs(u64::from(steps.minutes) * 60);
         let mut end = Instant::now() + self.options.wait.min(lifetime);
         let mut announced = Instant::now();
         let mut pass = PassWatch::new(announced + self.options.poll * LOOKS);
@@ -384,7 +398,26 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                     left.as_secs().div_ceil(60)
                 ));
             }
-            self.graph.interrupt().sleep(self.options.poll.min(left))?;
+            self.attended(steps, end, self.options.poll.min(left))?;
+        }
+    }
+
+    /// Waits, and attends to the person meanwhile.
+    fn attended(
+        &mut self,
+        steps: &PersonSteps<'_>,
+        end: Instant,
+        pause: Duration,
+    ) -> Result<(), RegistrationError> {
+        let until = Instant::now() + pause;
+        loop {
+            let now = Instant::now();
+            self.voice.attend(steps, end.saturating_duration_since(now));
+            let rest = until.saturating_duration_since(now);
+            if rest.is_zero() {
+                return Ok(());
+            }
+            self.graph.interrupt().sleep(rest.min(ATTENTION))?;
         }
     }
 

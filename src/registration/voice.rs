@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::time::Duration;
 
 use crate::id::{LabelId, SlipNumber, Upn};
 use crate::secret::{Pin, Secret};
@@ -13,6 +14,12 @@ pub trait Voice {
 
     /// Shows the person what to do in the browser; the only place where a pass leaves the program.
     fn show(&mut self, steps: &PersonSteps<'_>) -> io::Result<()>;
+
+    /// The person works; called many times a second while the run waits. `left` is how long it still waits.
+    fn attend(&mut self, _: &PersonSteps<'_>, _: Duration) {}
+
+    /// The person has finished, or the time is over: what is shown is taken away.
+    fn hide(&mut self) {}
 
     /// The pass is deleted: whatever holds its code is taken away.
     fn forget(&mut self);
@@ -40,6 +47,8 @@ pub struct PersonSteps<'a> {
     pub label: &'a LabelId,
     /// Slip with its PIN.
     pub slip: Option<SlipNumber>,
+    /// The key's PIN, in custody `manifest` alone; shown when somebody asks for it, and then taken away.
+    pub pin: Option<&'a Pin>,
 }
 
 impl PersonSteps<'_> {

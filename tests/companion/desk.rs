@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use glasskey::graph::{Client, Interrupt, Pace, Service};
@@ -36,6 +37,9 @@ pub(crate) struct Desk {
     pub(crate) assign_role: bool,
     pub(crate) interrupt: Interrupt,
     pub(crate) lease: Duration,
+    /// How often the person was attended to, and how often what was shown was taken away.
+    pub(crate) attended: AtomicUsize,
+    pub(crate) hidden: AtomicUsize,
     folder: tempfile::TempDir,
 }
 
@@ -119,6 +123,8 @@ impl Desk {
             assign_role: false,
             interrupt: Interrupt::never(),
             lease: LEASE,
+            attended: AtomicUsize::new(0),
+            hidden: AtomicUsize::new(0),
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -267,6 +273,13 @@ impl Voice for Hands<'_> {
     fn show(&mut self, steps: &PersonSteps<'_>) -> std::io::Result<()> {
         (self.act)(self.desk, steps);
         Ok(())
+    }
+    fn attend(&mut self, steps: &PersonSteps<'_>, left: Duration) {
+        assert!(left <= Duration::from_secs(60 * u64::from(steps.minutes)));
+        self.desk.attended.fetch_add(1, Ordering::Relaxed);
+    }
+    fn hide(&mut self) {
+        self.desk.hidden.fetch_add(1, Ordering::Relaxed);
     }
     fn forget(&mut self) {}
     fn pin(&mut self, _: &str) -> Option<glasskey::secret::Pin> {

@@ -1,15 +1,17 @@
 //! Things that have gone wrong in real tenants: what the registration says of each, and what it leaves.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use glasskey::id::Upn;
 use glasskey::inventory::{Address, Inventory, InventoryError};
-use glasskey::manifest::schema::PreparedKey;
+use glasskey::manifest::schema::{PinCustody, PreparedKey};
 use glasskey::registration::journal::{Action, Entry, State};
 use glasskey::registration::{Journal, OnMismatch, PersonSteps, RegistrationError, Report};
 use glasskey::sandbox::{self, Effect, Fault, Settings, User};
+use glasskey::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::authenticator::{Statement, Wrong};
@@ -415,4 +417,32 @@ fn long_names_are_warned_of_and_longer_ones_are_no_names() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("more than 64 fail at sign-in"), "{text}");
+}
+
+#[test]
+fn a_pin_is_offered_in_custody_manifest_alone_and_what_is_shown_is_taken_away() {
+    for (custody, offered) in [
+        (PinCustody::Manifest, true),
+        (PinCustody::Rotate, false),
+        (PinCustody::Slip, false),
+    ] {
+        let mut desk = Desk::new(1, 1);
+        desk.manifest.pin_custody = custody;
+        desk.manifest.keys[0].pin = Some(Secret::new("73915082".into()));
+        let mut looks = |desk: &Desk, steps: &PersonSteps<'_>| {
+            assert_eq!(steps.pin.is_some(), offered);
+            assert!(!steps.text().expose().contains("73915082"), "only on a key press");
+            registers(desk, steps);
+        };
+        let (result, report) = run(&desk, &mut looks);
+        result.unwrap();
+        assert!(!serde_json::to_string(&report).unwrap().contains("73915082"));
+        assert_eq!(desk.hidden.load(Ordering::Relaxed), 1);
+        // Nobody comes: the person is attended to all the time, and the screen is cleared all the same.
+        let mut desk = Desk::new(1, 1);
+        desk.options.wait = Duration::from_millis(200);
+        assert!(run(&desk, &mut |_, _| {}).0.is_err());
+        assert!(desk.attended.load(Ordering::Relaxed) > 2);
+        assert_eq!(desk.hidden.load(Ordering::Relaxed), 1);
+    }
 }

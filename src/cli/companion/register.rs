@@ -75,6 +75,7 @@ network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds someth
 time; 25 interrupted; 26 journal or report cannot be written; 50 to 55 inventory (see
 `glasskey companion inventory import --help`).")]
 #[command(group(ArgGroup::new("fingerprint").required(true).args(["station_fingerprint", "station_fingerprint_file"])))]
+#[expect(clippy::struct_excessive_bools, reason = "a command line has switches")]
 pub(super) struct Register {
     /// The manifest from the ceremony's stick.
     manifest: PathBuf,
@@ -107,6 +108,9 @@ pub(super) struct Register {
     /// Also writes each Temporary Access Pass to this file (for rehearsals); it is removed with the pass.
     #[arg(long, value_name = "FILE")]
     tap_file: Option<PathBuf>,
+    /// Opens no private browser window, though there is a desktop.
+    #[arg(long)]
+    no_browser: bool,
     /// Lifetime of a pass; the tenant's policy bounds it.
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(10..=43200))]
     pass_minutes: u32,
@@ -146,7 +150,8 @@ impl Register {
 }
 
 fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) -> Result<(), Failed> {
-    let mut terminal = Terminal::new(register.tap_file.clone(), interrupt.clone());
+    let mut terminal =
+        Terminal::new(register.tap_file.clone(), interrupt.clone()).with_browser(!register.no_browser);
     if register.route == RouteName::Tap && !terminal.interactive && register.tap_file.is_none() {
         return Err(usage(
             "There is no terminal on which the Temporary Access Pass could be shown.",

@@ -3,7 +3,10 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::browser;
+use super::pass_screen::PassScreen;
 use crate::graph::Interrupt;
 use crate::registration::{PersonSteps, Voice};
 use crate::secret::Pin;
@@ -12,6 +15,8 @@ use crate::secret::Pin;
 pub(super) struct Terminal {
     pub(super) interactive: bool,
     tap_file: Option<PathBuf>,
+    browser: bool,
+    screen: Option<PassScreen>,
     interrupt: Interrupt,
 }
 
@@ -20,20 +25,43 @@ impl Terminal {
         Self {
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
             tap_file,
+            browser: false,
+            screen: None,
             interrupt,
         }
+    }
+
+    /// Opens a private browser window for each pass, where there is a desktop.
+    pub(super) fn with_browser(mut self, browser: bool) -> Self {
+        self.browser = browser;
+        self
     }
 }
 
 impl Voice for Terminal {
     fn say(&mut self, line: &str) {
+        if let Some(screen) = &mut self.screen {
+            screen.say(line);
+            return;
+        }
         let _ = writeln!(io::stderr(), "{line}");
     }
 
     fn show(&mut self, steps: &PersonSteps<'_>) -> io::Result<()> {
         // A pass in a log would outlive its owner's attention, so it goes to terminals only.
         if self.interactive {
-            io::stderr().write_all(steps.text().expose().as_bytes())?;
+            self.screen = PassScreen::open();
+            match &mut self.screen {
+                Some(screen) => screen.attend(steps, Duration::from_secs(u64::from(steps.minutes) * 60))?,
+                None => io::stderr().write_all(steps.text().expose().as_bytes())?,
+            }
+            if self.browser
+                && let Some(name) = browser::open_private(steps.page)
+            {
+                self.say(&format!(
+                    "A private window of {name} opens at the page of step 1."
+                ));
+            }
         } else {
             self.say(&format!(
                 "The Temporary Access Pass of {} for the key with label {} is in the file that `--tap-file` names.",
@@ -54,7 +82,19 @@ impl Voice for Terminal {
         std::fs::rename(&part, path)
     }
 
+    fn attend(&mut self, steps: &PersonSteps<'_>, left: Duration) {
+        if let Some(screen) = &mut self.screen {
+            // A terminal that went away shows nothing any more; the registration goes on.
+            let _ = screen.attend(steps, left);
+        }
+    }
+
+    fn hide(&mut self) {
+        self.screen = None;
+    }
+
     fn forget(&mut self) {
+        self.screen = None;
         if let Some(path) = &self.tap_file {
             let _ = std::fs::remove_file(path);
         }
@@ -64,6 +104,7 @@ impl Voice for Terminal {
         if !self.interactive {
             return None;
         }
+        self.screen = None;
         let _ = write!(io::stderr(), "{question} [y/N] ");
         await_input(&self.interrupt)?;
         let mut answer = String::new();
