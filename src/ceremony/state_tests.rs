@@ -448,6 +448,37 @@ fn a_split_slip_is_confirmed_half_by_half_and_bagged_twice() {
 }
 
 #[test]
+fn a_passkey_is_made_after_the_identity_and_a_missing_touch_is_asked_for_again() {
+    let identity = || {
+        Event::Done(Outcome::IdentityMade {
+            fingerprint: "F".into(),
+        })
+    };
+    for passkeys in [true, false] {
+        let mut play = Play::under(Rules { passkeys, ..RULES }, 1);
+        let slip = play.up_to_slip(10);
+        play.event(Event::Answered(Answer::Yes));
+        play.event(Event::Done(Outcome::PinSet));
+        play.event(Event::Done(Outcome::PinProven));
+        play.event(identity());
+        if !passkeys {
+            assert!(matches!(play.last(), Effect::Do(Work::PrintLabel(_))));
+            continue;
+        }
+        let makes = |play: &Play| matches!(play.last(), Effect::Do(Work::MakePasskey(_)));
+        assert!(makes(&play));
+        play.event(Event::Failed(failure(FailureKind::NoTouch)));
+        assert_eq!(play.last(), &Effect::Ask(Question::TryAgain));
+        play.event(Event::Answered(Answer::Yes));
+        assert!(makes(&play));
+        assert!(play.ceremony.slips().voided().is_empty());
+        // Anything else: the key starts over, with another slip.
+        play.event(Event::Failed(failure(FailureKind::Other)));
+        assert_eq!(play.ceremony.slips().voided(), [slip]);
+    }
+}
+
+#[test]
 fn a_key_in_use_is_erased_only_when_the_witness_agrees() {
     let seen = |play: &mut Play| {
         play.event(Event::KeysSeen(vec![]));

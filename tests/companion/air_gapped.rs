@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasskey::creation_options::{CreationOptions, FILE};
+use glasskey::inventory::{Address, Author, Inventory, KeyState, Origin};
 use glasskey::key::Blob;
 use glasskey::manifest::schema::{MadePasskey, PreparedKey};
 use glasskey::manifest::sign::StationKey;
@@ -14,7 +15,8 @@ use glasskey::registration::air_gapped::Proving;
 use glasskey::registration::air_gapped::options::fetch;
 use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
-    Journal, NoLedger, OnWrongKey, PersonSteps, Registration, RegistrationError, Report, Voice,
+    InventoryLedger, Journal, Ledger, NoLedger, OnWrongKey, PersonSteps, Registration, RegistrationError,
+    Report, Voice,
 };
 use glasskey::sandbox::{Effect, Settings, User};
 use serde_json::Value;
@@ -99,6 +101,10 @@ struct Run {
 }
 
 fn submit(scene: &Scene, manifest: &Manifest, proving: Proving) -> Run {
+    submit_with(scene, manifest, proving, &mut NoLedger)
+}
+
+fn submit_with(scene: &Scene, manifest: &Manifest, proving: Proving, ledger: &mut dyn Ledger) -> Run {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let path: PathBuf =
@@ -132,7 +138,7 @@ fn submit(scene: &Scene, manifest: &Manifest, proving: Proving) -> Run {
         voice: &mut voice,
         options: scene.options,
     }
-    .submit(manifest, &keys, proving, &mut report, &mut NoLedger);
+    .submit(manifest, &keys, proving, &mut report, ledger);
     let entries = journal.entries().iter().map(|e| (e.action, e.state)).collect();
     std::fs::remove_file(path).unwrap();
     Run {
@@ -250,6 +256,37 @@ fn an_answer_that_is_lost_or_refused_for_a_while_posts_nothing_twice() {
         assert_eq!(scene.passkeys(), 1, "{effect:?}");
         assert_eq!(scene.sandbox.calls("POST", "fido2methods"), posts, "{effect:?}");
         assert_eq!(run.journal.last(), Some(&INTENDED_AND_DONE[1]), "{effect:?}");
+    }
+}
+
+#[test]
+fn the_inventory_tells_a_registered_key_from_a_proven_one() {
+    let scene = Scene::new();
+    let (key, manifest) = one(&scene);
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::File(folder.path().join("inventory.sqlite"));
+    let author = Author {
+        who: "Registrar".into(),
+        source: "test".into(),
+    };
+    let origin = Origin {
+        manifest: &manifest,
+        station: StationKey::generate().unwrap().fingerprint(),
+        sha256: "00",
+    };
+    let mut inventory = Inventory::open_or_create(&address).unwrap();
+    inventory.import(&[origin], &author).unwrap();
+    for (is_here, state) in [(false, KeyState::Registered), (true, KeyState::Proven)] {
+        if is_here {
+            scene.bus.plug(&key);
+        }
+        let lease = std::time::Duration::from_mins(10);
+        let mut ledger = InventoryLedger::new(address.clone(), author.clone(), lease).unwrap();
+        submit_with(&scene, &manifest, Proving::IfHere, &mut ledger)
+            .result
+            .unwrap();
+        let known = inventory.key(&manifest.keys[0].label).unwrap();
+        assert_eq!((known.state, known.claim.is_none()), (state, true));
     }
 }
 
