@@ -173,7 +173,7 @@ impl CreationOptions {
             format: String,
             version: u64,
         }
-        let content = |error: serde_json::Error| OptionsError::Content(error.to_string());
+        let content = |error: serde_json::Error| OptionsError::Content(plain(&error.to_string()));
         let head: Head = serde_json::from_slice(json).map_err(content)?;
         if head.format != FORMAT {
             return Err(OptionsError::Content("it is no file of creation options".into()));
@@ -182,6 +182,10 @@ impl CreationOptions {
             return Err(OptionsError::Newer(head.version));
         }
         let options: Self = serde_json::from_slice(json).map_err(content)?;
+        let is_id = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if !(1..=64).contains(&options.tenant_id.len()) || !options.tenant_id.chars().all(is_id) {
+            return Err(OptionsError::Content("its tenant id is not one".into()));
+        }
         let mut challenges = BTreeSet::new();
         for key in &options.keys {
             key.check()?;
@@ -203,7 +207,7 @@ impl CreationOptions {
             && !planned.eq_ignore_ascii_case(&self.tenant_id)
         {
             return Err(OptionsError::OtherTenant {
-                found: self.tenant_id.chars().take(64).collect(),
+                found: self.tenant_id.clone(),
                 planned: planned.clone(),
             });
         }
@@ -305,6 +309,12 @@ impl KeyOptions {
     }
 }
 
+/// Text that quotes the file, for a terminal: the file may come from anybody.
+fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_ascii_graphic() { c } else { ' ' };
+    text.chars().map(shown).take(200).collect()
+}
+
 fn same(a: &Upn, b: &Upn) -> bool {
     a.as_str().eq_ignore_ascii_case(b.as_str())
 }
@@ -373,7 +383,8 @@ keys = [{ custodian = "Alan" }, { custodian = "Hedy" }]
 
     #[test]
     fn refuses_a_file_whose_entries_no_key_may_see() {
-        let changes: [(&str, Value, &str); 7] = [
+        let changes: [(&str, Value, &str); 8] = [
+            ("/tenant_id", json!("\u{1b}[2J"), "tenant id"),
             ("/format", json!("shopping-list"), "no file of creation options"),
             ("/version", json!(2), "version 2"),
             ("/keys/1/request/rp_id", json!("evil.example"), "relying party"),
@@ -401,6 +412,22 @@ keys = [{ custodian = "Alan" }, { custodian = "Hedy" }]
         twice.keys[1].client_data_hash = twice.keys[0].client_data_hash.clone();
         let error = CreationOptions::parse(&twice.to_json().unwrap()).unwrap_err();
         assert!(error.to_string().contains("another entry"), "{error}");
+    }
+
+    #[test]
+    fn what_a_file_has_said_of_it_commands_no_terminal() {
+        let json = String::from_utf8(good().to_json().unwrap()).unwrap();
+        for text in ["\\u001b[2J", "\\u202e", "\\n>> Touch"] {
+            let changed = json.replacen("\"sandbox\"", &format!("\"{text}\":1,\"sandbox\""), 1);
+            let error = CreationOptions::parse(changed.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("unknown field"), "{error}");
+            assert!(
+                error.chars().all(|c| c == ' ' || c.is_ascii_graphic()),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]
