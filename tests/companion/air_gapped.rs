@@ -395,6 +395,24 @@ fn options_and_their_answers_need_the_same_permissions_and_no_fewer() {
 }
 
 #[test]
+fn the_help_of_both_commands_has_examples_and_exit_codes() {
+    for (command, parts) in [
+        ("options", ["creation-options.json", "20 tenant", "26 the file"]),
+        ("submit", ["--prove", "20 tenant", "26 journal"]),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
+            .args(["companion", command, "--help"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in parts.into_iter().chain(["Examples:", "Exit codes: 0"]) {
+            assert!(flat.contains(part), "{command}: {part}");
+        }
+    }
+}
+
+#[test]
 fn the_commands_carry_a_file_out_and_a_manifest_back() {
     let settings = Settings {
         users: vec![User::named(UPN)],

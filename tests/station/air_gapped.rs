@@ -16,7 +16,7 @@ use serde_json::json;
 use time::macros::datetime;
 
 use crate::bus::connect;
-use crate::power_cut::{self, MANIFEST};
+use crate::power_cut::{self, MANIFEST, ROTATE};
 use crate::stage::{self, Kind, Left};
 
 const AIR_GAPPED: Kind = Kind {
@@ -105,6 +105,16 @@ pub(crate) fn check(kind: Kind, left: &Left, key: &PreparedKey, place: usize) ->
 #[test]
 fn the_manifest_holds_the_passkey_of_each_key_whenever_the_power_fails() {
     power_cut::play(AIR_GAPPED, Some(16), false);
+}
+
+#[test]
+fn passkeys_survive_the_second_pass_which_asks_for_no_options() {
+    let kind = Kind {
+        name: "air-gapped-rotate",
+        passkeys: true,
+        ..ROTATE
+    };
+    power_cut::play(kind, Some(6), false);
 }
 
 #[test]
