@@ -1,9 +1,10 @@
 //! Microsoft Graph: the only HTTP of the program. Typed calls, throttling, errors with both request ids.
 //!
-//! It knows no manifest, no key and no journal. GET and DELETE repeat by themselves; a POST that creates
+//! Signing in is part of it ([`Session`]). It knows no manifest, no key and no journal. GET and DELETE repeat by themselves; a POST that creates
 //! something never does, because only its caller can read first whether it happened.
 
 mod address;
+mod auth;
 mod calls;
 mod client;
 mod creation;
@@ -13,7 +14,8 @@ mod model;
 mod pace;
 mod policies;
 
-pub use address::{AddressError, Cloud, Service};
+pub use address::{AddressError, Cloud, Feature, Service};
+pub use auth::{Application, Certificate, Guide, Kept, Session, SignInError};
 pub use calls::Deleted;
 pub use client::Client;
 pub use creation::{CreationOptions, NewPasskey};

@@ -6,6 +6,7 @@
 mod exchange;
 mod fault;
 mod graph_api;
+mod login;
 mod logs;
 mod methods;
 mod relying_party;
@@ -27,6 +28,7 @@ use time::format_description::well_known::Rfc3339;
 use webauthn_rs_core::proto::AttestationCaList;
 
 pub use fault::{Effect, Fault, RandomFaults};
+pub use login::{Application, Login};
 pub use settings::{Group, Licence, Settings, User};
 
 use exchange::{Answer, Request};
@@ -209,6 +211,7 @@ struct World {
 struct Inner {
     tenant: tenant::Tenant,
     sessions: sign_in::Sessions,
+    logins: login::Logins,
     faults: fault::Faults,
     chance: fault::Chance,
     throttle: fault::Throttle,
@@ -242,6 +245,7 @@ impl World {
             inner: Mutex::new(Inner {
                 tenant,
                 sessions: sign_in::Sessions::default(),
+                logins: login::Logins::default(),
                 faults: fault::Faults::new(options.faults),
                 chance: fault::Chance::new(random),
                 throttle: fault::Throttle::new(limit),
@@ -259,12 +263,9 @@ impl World {
         let mut guard = self.lock();
         let inner = &mut *guard;
         let answer = match request.path.first().map(String::as_str) {
-            Some("v1.0" | "beta") if request.bearer.as_deref() != Some(self.token.as_str()) => Answer::error(
-                request,
-                401,
-                "InvalidAuthenticationToken",
-                "Access token is empty or not the rehearsal token of this sandbox tenant.",
-            ),
+            Some("v1.0" | "beta") if let Some(reason) = self.bearer_refused(inner, request) => {
+                Answer::error(request, 401, "InvalidAuthenticationToken", reason)
+            }
             Some("v1.0" | "beta") => {
                 if let Some(seconds) = inner.throttle.wait(std::time::Instant::now()) {
                     let mut answer =
@@ -272,11 +273,12 @@ impl World {
                     answer.retry_after = Some(seconds);
                     return answer;
                 }
-                let caller = graph_api::Caller::of(&self.token);
+                let caller = graph_api::Caller::of(request.bearer.as_deref().unwrap_or_default());
                 let answer = graph_api::answer(&mut inner.tenant, &self.relying_party, &caller, request);
                 Self::end_sessions(inner, request, &answer);
                 answer
             }
+            _ if login::is_one(request) => login::answer(&inner.tenant, &mut inner.logins, request),
             _ => sign_in::answer(
                 &mut inner.tenant,
                 &mut inner.sessions,
@@ -296,6 +298,19 @@ impl World {
             let _ = write_state(path, &inner.tenant);
         }
         answer
+    }
+
+    /// Why the bearer token is not accepted: good are the tenant's own, and those that its sign-in issued.
+    fn bearer_refused(&self, inner: &Inner, request: &Request) -> Option<&'static str> {
+        let bearer = request.bearer.as_deref().unwrap_or_default();
+        if bearer == self.token {
+            return None;
+        }
+        match inner.logins.lives(bearer) {
+            Some(true) => None,
+            Some(false) => Some("Lifetime validation failed, the token is expired."),
+            None => Some("Access token is empty or not the rehearsal token of this sandbox tenant."),
+        }
     }
 
     /// Sessions that Graph revoked end on the sign-in stand-in.

@@ -14,6 +14,7 @@ mod register;
 mod report;
 mod route;
 mod setup;
+mod sign_out;
 mod submit;
 mod terminal;
 
@@ -89,6 +90,7 @@ enum Command {
     Setup(Box<setup::Setup>),
     Monitor(Box<monitor::Monitor>),
     Permissions(permissions::Permissions),
+    SignOut(sign_out::SignOut),
     /// Keeps and shows what is known of every key.
     #[command(subcommand)]
     Inventory(Box<inventory::Command>),
@@ -105,6 +107,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Command::Setup(setup) => setup.run(),
         Command::Monitor(monitor) => monitor.run(),
         Command::Permissions(permissions) => permissions.run(),
+        Command::SignOut(sign_out) => sign_out.run(),
         Command::Inventory(command) => command.run(),
         Command::Report(report) => report.run(),
     };
@@ -191,6 +194,10 @@ fn interruptible() -> Result<Interrupt, Failed> {
 
 fn read_manifest(path: &std::path::Path) -> Result<crate::secret::Secret<Vec<u8>>, Failed> {
     input::read_manifest(path).map_err(|what| usage(what, ""))
+}
+
+fn read_bytes(path: &std::path::Path) -> Result<crate::secret::Secret<Vec<u8>>, Failed> {
+    input::read(path).map_err(|what| usage(what, ""))
 }
 
 fn read_secret_text(path: &std::path::Path) -> Result<crate::secret::Secret<String>, Failed> {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::id::Upn;
-use crate::sandbox::{Options, Sandbox, Settings, User};
+use crate::sandbox::{Application, Options, Sandbox, Settings, User};
 
 /// Largest settings, users or fault file that is read.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -26,7 +26,7 @@ enum Command {
     ///
     /// The sandbox imitates the part of Microsoft Graph that `glasskey companion` uses, and a sign-in page
     /// without pages (POST /signin, /security-info/passkey/begin and /finish). Every registration and sign-in
-    /// is verified as WebAuthn. It is marked, so a rehearsal manifest fits here and a real one is refused.
+    /// is verified as WebAuthn; so is the tool's own sign-in (/TENANT/oauth2/v2.0). It is marked, so a rehearsal manifest fits here and a real one is refused.
     ///
     /// Prints one line of JSON with the address and where the token is; then serves.
     #[command(after_long_help = "Example:
@@ -71,6 +71,9 @@ struct Serve {
     /// The bearer token: read from this file, or drawn and written to it if there is no such file.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// An application that signs in with this certificate (PEM): `--sign-in certificate`; may be given several times.
+    #[arg(long = "application", value_name = "CLIENT-ID=FILE", value_parser = application)]
+    applications: Vec<(String, PathBuf)>,
     /// A root certificate (PEM) that attestation must chain to; without one, a verified statement is enough.
     #[arg(long = "trust-root", value_name = "FILE")]
     trust_roots: Vec<PathBuf>,
@@ -105,6 +108,13 @@ fn start(serve: Serve) -> Result<Sandbox, String> {
     if let Some(tenant) = serve.tenant {
         settings.tenant_id = tenant;
     }
+    for (client_id, path) in &serve.applications {
+        settings.login.applications.push(Application {
+            client_id: client_id.clone(),
+            certificate: text(path)?,
+            permissions: None,
+        });
+    }
     let token = match &serve.token_file {
         Some(path) if path.exists() => Some(text(path)?.trim().to_owned()),
         _ => None,
@@ -137,6 +147,11 @@ fn start(serve: Serve) -> Result<Sandbox, String> {
         .and_then(|()| out.flush())
         .map_err(|e| format!("Cannot write to stdout: {e}"))?;
     Ok(sandbox)
+}
+
+fn application(text: &str) -> Result<(String, PathBuf), String> {
+    let (client_id, path) = text.split_once('=').ok_or("it is not CLIENT-ID=FILE")?;
+    Ok((client_id.to_owned(), path.into()))
 }
 
 fn write_token(path: &Path, token: &str) -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! Where Graph is: one of Microsoft's clouds over https, or a sandbox tenant on loopback.
+//! Where Graph and its sign-in are: one of Microsoft's clouds over https, or a sandbox tenant on loopback.
 
 use url::{Host, Url};
 
@@ -30,6 +30,37 @@ impl Cloud {
         }
     }
 
+    /// Its name for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "the global cloud",
+            Self::UsGovernment => "US Government L4",
+            Self::UsDefense => "US Government L5 (DoD)",
+            Self::China => "21Vianet (China)",
+        }
+    }
+
+    /// Host of the sign-in.
+    #[must_use]
+    pub fn login_host(self) -> &'static str {
+        match self {
+            Self::Global => "login.microsoftonline.com",
+            Self::UsGovernment | Self::UsDefense => "login.microsoftonline.us",
+            Self::China => "login.partner.microsoftonline.cn",
+        }
+    }
+
+    /// What it lacks of what a registration needs.
+    #[must_use]
+    pub fn lacks(self) -> &'static [Feature] {
+        match self {
+            Self::Global => &[],
+            Self::UsGovernment | Self::UsDefense => &[Feature::CreationOptions],
+            Self::China => &[Feature::TemporaryAccessPass, Feature::CreationOptions],
+        }
+    }
+
     /// The page where a person adds a security key.
     #[must_use]
     pub fn security_info(self) -> &'static str {
@@ -37,6 +68,26 @@ impl Cloud {
             Self::Global => "https://mysignins.microsoft.com/security-info",
             Self::UsGovernment | Self::UsDefense => "https://mysignins.microsoft.us/security-info",
             Self::China => "https://mysignins.microsoft.cn/security-info",
+        }
+    }
+}
+
+/// What the registration of a key needs and not every cloud has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Temporary Access Passes: the route `tap`.
+    TemporaryAccessPass,
+    /// Creation options for passkeys: the routes `on-behalf` and `air-gapped`.
+    CreationOptions,
+}
+
+impl Feature {
+    /// Its name, and what cannot be done without it.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::TemporaryAccessPass => "Temporary Access Passes (route `tap`)",
+            Self::CreationOptions => "creation options for passkeys (routes `on-behalf` and `air-gapped`)",
         }
     }
 }
@@ -50,6 +101,9 @@ pub enum AddressError {
     /// http, and not on loopback.
     #[error("plain http is allowed for a sandbox tenant on a loopback address only, not for: {0}")]
     Plain(String),
+    /// A tenant for customers.
+    #[error("external tenants (ciamlogin.com) have no emergency access accounts, so nothing is sent to: {0}")]
+    External(String),
     /// An unknown host.
     #[error("no Microsoft cloud has its Graph there, so the token is not sent to: {0}")]
     UnknownHost(String),
@@ -89,6 +143,9 @@ impl Service {
         if url.scheme() != "https" {
             return Err(AddressError::Plain(text.to_owned()));
         }
+        if url.host_str().is_some_and(is_external) {
+            return Err(AddressError::External(text.to_owned()));
+        }
         Cloud::ALL
             .into_iter()
             .find(|c| url.host_str() == Some(c.graph_host()) && url.port().is_none())
@@ -102,6 +159,34 @@ impl Service {
         &self.origin
     }
 
+    /// Scheme and host of the sign-in; that of a sandbox tenant is where its Graph is.
+    #[must_use]
+    pub fn login_origin(&self) -> String {
+        match self.cloud {
+            Some(cloud) => format!("https://{}", cloud.login_host()),
+            None => self.origin.clone(),
+        }
+    }
+
+    /// What a token for it is asked for: the first part of a scope.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        let cloud = self.cloud.unwrap_or(Cloud::Global);
+        format!("https://{}", cloud.graph_host())
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.cloud.map_or("a sandbox tenant", Cloud::name)
+    }
+
+    /// What it lacks of what a registration needs.
+    #[must_use]
+    pub fn lacks(&self) -> &'static [Feature] {
+        self.cloud.map_or(&[], Cloud::lacks)
+    }
+
     /// Whether it is on this machine, so that it can only be a sandbox tenant.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -111,7 +196,7 @@ impl Service {
     /// Whether it issues creation options, so that keys can be registered on behalf of their accounts.
     #[must_use]
     pub fn issues_creation_options(&self) -> bool {
-        matches!(self.cloud, None | Some(Cloud::Global))
+        !self.lacks().contains(&Feature::CreationOptions)
     }
 
     /// The page where a person adds a security key.
@@ -132,6 +217,12 @@ impl Service {
         let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
         Some(format!("{}{query}", url.path()))
     }
+}
+
+/// Whether a host belongs to an external tenant.
+pub(super) fn is_external(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "ciamlogin.com" || host.ends_with(".ciamlogin.com")
 }
 
 #[cfg(test)]
@@ -170,6 +261,45 @@ mod tests {
         }
         let sandbox = Service::parse("http://127.0.0.1:8080").unwrap();
         assert!(sandbox.issues_creation_options());
+    }
+
+    #[test]
+    fn each_cloud_has_its_own_hosts_and_a_sandbox_tenant_its_own_origin() {
+        for cloud in Cloud::ALL {
+            let service = Service::cloud(cloud);
+            let ending = |host: &str| host.rsplit('.').next().map(str::to_owned);
+            assert_eq!(
+                ending(&service.login_origin()),
+                ending(service.origin()),
+                "{cloud:?}"
+            );
+            assert_eq!(service.resource(), service.origin());
+        }
+        let sandbox = Service::parse("http://127.0.0.1:8080/").unwrap();
+        assert_eq!(sandbox.login_origin(), "http://127.0.0.1:8080");
+        assert_eq!(sandbox.resource(), "https://graph.microsoft.com");
+    }
+
+    #[test]
+    fn what_a_cloud_lacks_is_known() {
+        let tap = |cloud: Cloud| cloud.lacks().contains(&Feature::TemporaryAccessPass);
+        assert!(Cloud::ALL.into_iter().filter(|c| tap(*c)).eq([Cloud::China]));
+        let options = |cloud: Cloud| cloud.lacks().contains(&Feature::CreationOptions);
+        assert!(
+            Cloud::ALL
+                .into_iter()
+                .filter(|c| !options(*c))
+                .eq([Cloud::Global])
+        );
+        assert!(Service::parse("http://127.0.0.1:1").unwrap().lacks().is_empty());
+    }
+
+    #[test]
+    fn an_external_tenant_is_refused_by_name() {
+        let refused = Service::parse("https://contoso.ciamlogin.com");
+        assert!(matches!(refused, Err(AddressError::External(_))), "{refused:?}");
+        let other = Service::parse("https://notciamlogin.com");
+        assert!(matches!(other, Err(AddressError::UnknownHost(_))), "{other:?}");
     }
 
     #[test]

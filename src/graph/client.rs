@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::address::Service;
+use super::auth::Session;
 use super::error::{GraphError, Refusal};
 use super::pace::{Interrupt, Pace};
 use crate::secret::{Secret, with_capacity};
@@ -21,12 +22,12 @@ const PAGE_LIMIT: usize = 200;
 /// Says that the client waits before it repeats a call.
 pub(super) type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A client of one Graph service with one access token; one call at a time.
+/// A client of one Graph service, signed in once; one call at a time.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
     service: Service,
-    token: Arc<Secret<String>>,
+    session: Arc<Session>,
     interrupt: Interrupt,
     pace: Pace,
     notice: Option<Notice>,
@@ -53,27 +54,20 @@ pub(super) enum Repeat {
 }
 
 impl Client {
-    /// Makes a client; nothing is sent yet.
+    /// Makes a client with a token that is never renewed; nothing is sent yet.
     #[must_use]
     pub fn new(service: Service, token: Secret<String>, interrupt: Interrupt, pace: Pace) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            // A redirect would carry the token elsewhere.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .https_only(!service.is_loopback())
-            .user_agent(concat!("glasskey/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(Duration::from_secs(15)))
-            .timeout_global(Some(Duration::from_mins(1)));
-        let config = if service.is_loopback() {
-            config.proxy(None)
-        } else {
-            config
-        };
+        Self::signed_in(Session::fixed(service, token), interrupt, pace)
+    }
+
+    /// Makes a client whose token is renewed when it ends; nothing is sent yet.
+    #[must_use]
+    pub fn signed_in(session: Session, interrupt: Interrupt, pace: Pace) -> Self {
+        let service = session.service().clone();
         Self {
-            agent: config.build().into(),
+            agent: agent(service.is_loopback()),
             service,
-            token: Arc::new(token),
+            session: Arc::new(session),
             interrupt,
             pace,
             notice: None,
@@ -115,7 +109,8 @@ impl Client {
     #[must_use]
     pub fn caller(&self) -> Option<String> {
         use base64::Engine as _;
-        let payload = self.token.expose().split('.').nth(1)?;
+        let token = self.session.held();
+        let payload = token.expose().split('.').nth(1)?;
         let bytes = base64::prelude::BASE64_URL_SAFE_NO_PAD
             .decode(payload.trim_end_matches('='))
             .ok()?;
@@ -176,11 +171,20 @@ impl Client {
     ) -> Result<Reply, GraphError> {
         let begin = Instant::now();
         let mut attempt = 0;
+        let mut renewed = false;
         loop {
-            let error = match self.once(method, path, body) {
+            let token = self.session.token(&self.interrupt)?;
+            let error = match self.once(method, path, body, &token) {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            // Nothing was done, so even a call that creates may be sent again; a second 401 is final.
+            if error.refusal().is_some_and(|r| r.status == 401) && !renewed {
+                renewed = true;
+                if self.session.renew(&token, &self.interrupt)? {
+                    continue;
+                }
+            }
             let asked = error.refusal().and_then(|r| r.retry_after);
             let pause = self.pace.pause(attempt, asked);
             if repeat == Repeat::Never
@@ -203,7 +207,13 @@ impl Client {
         }
     }
 
-    fn once(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Reply, GraphError> {
+    fn once(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&[u8]>,
+        token: &Secret<String>,
+    ) -> Result<Reply, GraphError> {
         self.interrupt.check()?;
         if let Some(last) = self.last.get() {
             self.interrupt
@@ -221,7 +231,7 @@ impl Client {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.service.origin()))
-            .header("authorization", format!("Bearer {}", self.token.expose()))
+            .header("authorization", format!("Bearer {}", token.expose()))
             .header("client-request-id", &client_request_id)
             .header("return-client-request-id", "true")
             .header("accept", "application/json");
@@ -286,8 +296,23 @@ impl Reply {
     }
 }
 
+/// An agent that keeps tokens where they belong: no redirects, no plain http beyond this machine.
+pub(super) fn agent(loopback: bool) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect would carry the token elsewhere.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .https_only(!loopback)
+        .user_agent(concat!("glasskey/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(Duration::from_secs(15)))
+        .timeout_global(Some(Duration::from_mins(1)));
+    let config = if loopback { config.proxy(None) } else { config };
+    config.build().into()
+}
+
 /// Reads at most [`BODY_LIMIT`] bytes into a buffer that grows by copying and wiping.
-fn read_bounded(mut reader: impl std::io::Read) -> Result<Secret<Vec<u8>>, String> {
+pub(super) fn read_bounded(mut reader: impl std::io::Read) -> Result<Secret<Vec<u8>>, String> {
     let mut whole = with_capacity(16 * 1024);
     let mut piece = zeroize::Zeroizing::new([0_u8; 8 * 1024]);
     loop {
@@ -309,7 +334,7 @@ fn read_bounded(mut reader: impl std::io::Read) -> Result<Secret<Vec<u8>>, Strin
 }
 
 /// A random GUID (version 4).
-fn guid() -> String {
+pub(super) fn guid() -> String {
     use ring::rand::SecureRandom as _;
     let mut bytes = [0_u8; 16];
     // A request id need not be unpredictable: zeros would only make it useless.

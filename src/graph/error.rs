@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::auth::SignInError;
 use super::pace::Interrupted;
 
 /// A call that did not succeed.
@@ -37,6 +38,18 @@ pub enum GraphError {
     /// Somebody asked the program to stop.
     #[error("{0}")]
     Interrupted(#[from] Interrupted),
+    /// The token could not be renewed: nothing was done.
+    #[error("the token could not be renewed: {0}")]
+    SignIn(Box<SignInError>),
+}
+
+impl From<SignInError> for GraphError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            other => Self::SignIn(Box::new(other)),
+        }
+    }
 }
 
 impl GraphError {
@@ -61,18 +74,21 @@ impl GraphError {
         match self {
             Self::Refused(refusal) => matches!(refusal.status, 429 | 500 | 502 | 503 | 504),
             Self::Unanswered { .. } => true,
-            Self::Unreadable { .. } | Self::Interrupted(_) => false,
+            Self::Unreadable { .. } | Self::Interrupted(_) | Self::SignIn(_) => false,
         }
     }
 
     /// What to do about it, where the cause is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
+        if let Self::SignIn(error) = self {
+            return Some(error.hint());
+        }
         let refusal = self.refusal()?;
         match (refusal.status, refusal.code.as_str()) {
-            (401, _) => {
-                Some("The access token is expired, of another cloud or not a Graph token: fetch a new one.")
-            }
+            (401, _) => Some(
+                "The access token is expired, of another cloud or not a Graph token: fetch a new one, or use --sign-in.",
+            ),
             (_, "Request_BadRequest") if refusal.message.starts_with("Unsupported token") => {
                 Some("The application is unknown in this tenant: an administrator must consent to it first.")
             }

@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<u32>,
     /// Text that is not JSON, as a gateway in front of Graph would send.
     pub(crate) html: bool,
+    /// Where a browser is sent.
+    pub(crate) location: Option<String>,
 }
 
 impl Answer {
@@ -40,6 +42,7 @@ impl Answer {
             body: Some(body),
             retry_after: None,
             html: false,
+            location: None,
         }
     }
 
@@ -49,6 +52,7 @@ impl Answer {
             body: None,
             retry_after: None,
             html: false,
+            location: None,
         }
     }
 

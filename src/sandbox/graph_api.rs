@@ -110,7 +110,7 @@ fn bad(request: &Request, message: &str) -> Answer {
 }
 
 /// The verified domains as Graph shows them.
-fn domains(tenant: &Tenant) -> Vec<Value> {
+pub(super) fn domains(tenant: &Tenant) -> Vec<Value> {
     if !tenant.settings.domains.is_empty() {
         return tenant.settings.domains.clone();
     }

@@ -122,6 +122,9 @@ impl World {
         if !self.hide_mark {
             headers.insert(MARK_HEADER, HeaderValue::from_static("1"));
         }
+        if let Some(location) = answer.location.and_then(|l| HeaderValue::from_str(&l).ok()) {
+            headers.insert(header::LOCATION, location);
+        }
         if let Some(seconds) = answer.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -131,8 +134,12 @@ impl World {
 
 fn read_request(method: &str, uri: &axum::http::Uri, headers: &HeaderMap, body: &Bytes) -> Option<Request> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let form = text("content-type").is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
     let body = if body.is_empty() {
         Value::Null
+    } else if form {
+        let fields = url::form_urlencoded::parse(body).into_owned();
+        Value::Object(fields.map(|(name, value)| (name, value.into())).collect())
     } else {
         serde_json::from_slice(body).ok()?
     };

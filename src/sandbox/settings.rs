@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::fault::RandomFaults;
+use super::login::Login;
 use super::methods::{Pass, Passkey};
 
 /// How a sandbox tenant is set up; every member may be left out.
@@ -64,6 +65,8 @@ pub struct Settings {
     pub requests_per_second: Option<u32>,
     /// Faults at random places.
     pub random_faults: Option<RandomFaults>,
+    /// How the sign-in service answers.
+    pub login: Login,
     /// Leave out the sandbox mark: for tests that need a tenant that looks real. No option reaches it.
     #[serde(skip)]
     pub hide_mark: bool,
@@ -97,6 +100,7 @@ impl Default for Settings {
             challenge_milliseconds: None,
             requests_per_second: None,
             random_faults: None,
+            login: Login::default(),
             hide_mark: false,
         }
     }

@@ -252,8 +252,8 @@ mod tests {
         let end = file.iter().position(|b| *b == b'\n').unwrap() + 1;
         let text = String::from_utf8_lossy(&file[end..]).into_owned();
         let line = text.lines().nth(1).unwrap().to_owned();
-        let harder = line.replace(" 2", " 17");
-        assert_ne!(line, harder);
+        // Only at the end: the salt may begin with a 2 as well.
+        let harder = format!("{} 17", line.strip_suffix(" 2").unwrap());
         let at = text.find(&line).unwrap();
         let mut age_file = file[end..end + at].to_vec();
         age_file.extend_from_slice(harder.as_bytes());

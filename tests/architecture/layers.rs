@@ -221,6 +221,7 @@ const FOREIGN: &[(&str, &str, &[&str])] = &[
     ("axum", "", &["sandbox"]),
     ("tokio", "", &["sandbox"]),
     ("webauthn_rs_core", "", &["sandbox"]),
+    ("linux_keyutils", "", &["graph::auth::keyring"]),
     ("csv", "", &["cli::companion::inventory", "plan::rows"]),
     ("rusqlite", "", &["inventory::store"]),
     ("postgres", "", &["inventory::store", "inventory::tls"]),

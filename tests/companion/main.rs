@@ -29,3 +29,6 @@ mod sandbox_faults;
 mod sandbox_policies;
 mod seeds;
 mod setup;
+mod sign_in;
+mod sign_in_command;
+mod sign_in_service;

@@ -23,8 +23,8 @@ use crate::tenant::monitor::{Guid, Rule, Watched, azure, bicep, rules};
   az deployment group create --resource-group logs --template-file monitoring/alerts.bicep \\
       --parameters workspaceResourceId=... actionGroupResourceId=...
 
-Exit codes: 0 written; 2 wrong use; 20 an account or the group is not there; 21 Graph or network; 25 interrupted;
-26 the files cannot be written.")]
+Exit codes: 0 written; 2 wrong use; 20 an account or the group is not there; 21 Graph,
+sign-in or network; 24 nobody signed in in time; 25 interrupted; 26 the files cannot be written.")]
 pub(super) struct Monitor {
     #[command(flatten)]
     connection: Connection,
@@ -53,7 +53,7 @@ impl Monitor {
             group: self.group.clone(),
             ..Question::default()
         };
-        let graph = self.connection.client(interruptible()?)?;
+        let graph = self.connection.client("monitor", interruptible()?)?;
         let facts = Facts::read(&graph, &question).map_err(|error| graph_failed(&error))?;
         let watched = self.watched(&facts)?;
         let rules = rules(&watched);

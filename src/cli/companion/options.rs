@@ -54,7 +54,7 @@ impl Options {
                 "Mend it, and have `glasskey plan check` read it.",
             )
         })?;
-        let graph = self.connection.client(interruptible()?)?;
+        let graph = self.connection.client("options", interruptible()?)?;
         let mut say = |line: &str| {
             let _ = writeln!(io::stderr(), "{line}");
         };

@@ -27,9 +27,11 @@ use crate::tenant::preflight::{self, Finding, Outcome};
   glasskey companion preflight --account bg-01@contoso.onmicrosoft.com \\
       --account bg-02@contoso.onmicrosoft.com --aaguid 2fc0579f-8113-47ea-b116-bb5a8db9202a \\
       --cloud global --token-file token --json
+  glasskey companion preflight --account bg-01@contoso.onmicrosoft.com --cloud global \
+      --sign-in browser --tenant contoso.onmicrosoft.com --client-id GUID
 
-Exit codes: 0 nothing fails (warnings are possible); 2 wrong use; 10 to 15 manifest; 20 something fails; 21 Graph or
-network; 25 interrupted.")]
+Exit codes: 0 nothing fails (warnings are possible); 2 wrong use; 10 to 15 manifest; 20 something fails; 21 Graph,
+sign-in or network; 24 nobody signed in in time; 25 interrupted.")]
 #[command(group(ArgGroup::new("subject").required(true).multiple(true).args(["manifest", "accounts"])))]
 pub(super) struct Preflight {
     /// The manifest from the ceremony's stick.
@@ -60,7 +62,7 @@ impl Preflight {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
         let question = self.question()?;
-        let graph = self.connection.client(interruptible()?)?;
+        let graph = self.connection.client("preflight", interruptible()?)?;
         let facts = Facts::read(&graph, &question).map_err(|error| graph_failed(&error))?;
         let findings = preflight::judge(&question, &facts);
         let failures = count(&findings, Outcome::Failure);

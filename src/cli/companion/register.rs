@@ -143,6 +143,7 @@ pub(super) struct Register {
 impl Register {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
+        self.connection.require(self.route.feature())?;
         let interrupt = interruptible()?;
         let bus = KeyClient::new(Launcher::current(), SysRoot::default());
         register_keys(self, &bus, interrupt)
@@ -160,7 +161,7 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
     }
     let (manifest, digest) = register.station.open(&register.manifest, &register.identity)?;
     let keys = chosen(&manifest, &register.accounts)?;
-    let graph = register.connection.client(interrupt)?;
+    let graph = register.connection.client(register.route.command(), interrupt)?;
     announce(&mut terminal, &manifest, &keys, &graph);
     if register.assign_role {
         terminal.say("Last, each account whose every key is proven becomes Global Administrator.");

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::graph::Feature;
 use crate::registration::Route;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,6 +22,23 @@ impl RouteName {
             Self::Tap => Route::Tap,
             Self::OnBehalf => Route::OnBehalf,
             Self::AirGapped => Route::AirGapped,
+        }
+    }
+
+    /// What a cloud must have for it.
+    pub(super) fn feature(self) -> Feature {
+        match self {
+            Self::Tap => Feature::TemporaryAccessPass,
+            Self::OnBehalf | Self::AirGapped => Feature::CreationOptions,
+        }
+    }
+
+    /// The command whose permissions it needs (`tenant::permissions`).
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::Tap => "register",
+            Self::OnBehalf => "register --route on-behalf",
+            Self::AirGapped => "submit",
         }
     }
 }

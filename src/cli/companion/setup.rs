@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::connection::Connection;
 use super::terminal::Terminal;
 use super::{Exit, Failed, graph_failed, interruptible, usage};
-use crate::graph::{Client, Mark};
+use crate::graph::{Client, Feature, Mark};
 use crate::id::Aaguid;
 use crate::registration::Voice as _;
 use crate::tenant::rules::Condition;
@@ -31,7 +31,7 @@ use crate::tenant::setup::{Journal, Plan, Present, Setup as Work, SetupError, Wi
 The file is TOML: accounts (list, required), domain, group, tenant_id, role_assignable, models (list of AAGUIDs).
 
 Exit codes: 0 shown, or done; 2 wrong use; 20 the tenant is not one in which this can be done; 21 Graph or network; 24 the
-tenant does not show a change in time; 25 interrupted; 26 the journal cannot be written. After each of them the same
+tenant does not show a change in time, or nobody signed in in time; 25 interrupted; 26 the journal cannot be written. After each of them the same
 command goes on where this one ended.")]
 #[command(group(ArgGroup::new("wish").required(true).args(["file", "accounts"])))]
 #[expect(
@@ -79,8 +79,9 @@ impl Setup {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
         let wish = self.wish()?;
+        self.connection.require(Feature::TemporaryAccessPass)?;
         let interrupt = interruptible()?;
-        let graph = self.connection.client(interrupt.clone())?;
+        let graph = self.connection.client("setup", interrupt.clone())?;
         let present = Present::read(&graph, &wish).map_err(|error| graph_failed(&error))?;
         let plan = plan(&wish, &present).map_err(unmet)?;
         let text = if self.json {

@@ -95,7 +95,7 @@ impl Submit {
         let mut terminal = Terminal::new(None, interrupt.clone());
         let (manifest, digest) = self.station.open(&self.manifest, &self.identity)?;
         let keys = chosen(&manifest, &self.accounts)?;
-        let graph = self.connection.client(interrupt)?;
+        let graph = self.connection.client("submit", interrupt)?;
         for key in &keys {
             terminal.say(&format!("  label {}  {}", key.label, key.account));
         }

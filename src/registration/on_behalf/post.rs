@@ -49,7 +49,7 @@ impl Answer {
             },
             // A 2xx that cannot be read is as good as none.
             GraphError::Unanswered { .. } | GraphError::Unreadable { .. } => Self::Lost,
-            GraphError::Interrupted(_) => Self::NotAllowed,
+            GraphError::Interrupted(_) | GraphError::SignIn(_) => Self::NotAllowed,
         }
     }
 }
