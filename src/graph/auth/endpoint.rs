@@ -15,7 +15,13 @@ use super::error::{OAuthRefusal, SignInError};
 use crate::secret::Secret;
 
 /// How often a call without an answer is sent, where that is safe.
-const ATTEMPTS: u32 = 4;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempts {
+    /// Once: nothing depends on it yet.
+    One,
+    /// A few times, for some seconds.
+    Some,
+}
 
 /// An application in a tenant of a cloud: who asks for tokens, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,15 +127,17 @@ impl Application {
         &self,
         name: &str,
         interrupt: &Interrupt,
+        attempts: Attempts,
         mut form: impl FnMut() -> Result<Vec<(&'static str, Zeroizing<String>)>, SignInError>,
     ) -> Result<T, SignInError> {
+        let most = if attempts == Attempts::One { 1 } else { 4 };
         let mut attempt = 0;
         loop {
             interrupt.check()?;
             let fields = form()?;
             let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
             match self.post(name, &fields) {
-                Err(SignInError::Unanswered(_)) if attempt + 1 < ATTEMPTS => {
+                Err(SignInError::Unanswered(_)) if attempt + 1 < most => {
                     interrupt.sleep(Pace::default().pause(attempt, None))?;
                     attempt += 1;
                 }

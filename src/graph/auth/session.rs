@@ -7,13 +7,15 @@ use zeroize::Zeroizing;
 
 use super::super::address::Service;
 use super::super::pace::Interrupt;
-use super::endpoint::{Application, TokenAnswer, Tokens};
+use super::endpoint::{Application, Attempts, TokenAnswer, Tokens};
 use super::error::SignInError;
 use super::{Certificate, Guide, browser, device_code, keyring};
 use crate::secret::Secret;
 
 /// A token is renewed this long before its end, or a quarter of its life before.
 const AHEAD: Duration = Duration::from_mins(2);
+/// When an early renewal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(20);
 
 /// A sign-in; it gives tokens of one cloud, and renews them without a person.
 pub struct Session {
@@ -64,7 +66,7 @@ impl Session {
         certificate: Certificate,
         interrupt: &Interrupt,
     ) -> Result<Self, SignInError> {
-        let tokens = with_certificate(&application, &certificate, interrupt)?;
+        let tokens = with_certificate(&application, &certificate, interrupt, Attempts::Some)?;
         let source = Source::Certificate(application, Box::new(certificate));
         Ok(Self::begin(source, tokens))
     }
@@ -109,7 +111,7 @@ impl Session {
             return Ok(None);
         };
         let scope = application.scope(permissions);
-        let mut tokens = match with_refresh(application, &scope, &refresh, interrupt) {
+        let mut tokens = match with_refresh(application, &scope, &refresh, interrupt, Attempts::Some) {
             Ok(tokens) => tokens,
             Err(SignInError::Refused(_)) => return Ok(None),
             Err(other) => return Err(other),
@@ -157,11 +159,15 @@ impl Session {
         self.lock().token.clone()
     }
 
-    /// The token of now, renewed if it ends soon.
+    /// The token of now, renewed if it ends soon; if that fails, the old one may still do, and a 401 tells.
     pub(in crate::graph) fn token(&self, interrupt: &Interrupt) -> Result<Arc<Secret<String>>, SignInError> {
         let mut state = self.lock();
         if state.due.is_some_and(|due| Instant::now() >= due) {
-            self.fetch(&mut state, interrupt)?;
+            match self.fetch(&mut state, interrupt, Attempts::One) {
+                Ok(_) => {}
+                Err(error @ SignInError::Interrupted(_)) => return Err(error),
+                Err(_) => state.due = Instant::now().checked_add(AGAIN),
+            }
         }
         Ok(state.token.clone())
     }
@@ -176,20 +182,25 @@ impl Session {
         if !Arc::ptr_eq(&state.token, refused) {
             return Ok(true);
         }
-        self.fetch(&mut state, interrupt)
+        self.fetch(&mut state, interrupt, Attempts::Some)
     }
 
-    fn fetch(&self, state: &mut State, interrupt: &Interrupt) -> Result<bool, SignInError> {
+    fn fetch(
+        &self,
+        state: &mut State,
+        interrupt: &Interrupt,
+        attempts: Attempts,
+    ) -> Result<bool, SignInError> {
         let tokens = match (&self.source, &state.refresh) {
             (Source::Given(_), _) | (Source::Person(..), None) => {
                 state.due = None;
                 return Ok(false);
             }
             (Source::Certificate(application, certificate), _) => {
-                with_certificate(application, certificate, interrupt)?
+                with_certificate(application, certificate, interrupt, attempts)?
             }
             (Source::Person(application, scope, keep), Some(refresh)) => {
-                let tokens = with_refresh(application, scope, refresh, interrupt)?;
+                let tokens = with_refresh(application, scope, refresh, interrupt, attempts)?;
                 if let (Keep::Keyring, Some(refresh)) = (keep, &tokens.refresh) {
                     // The command goes on with what it holds; the next one may have to sign in.
                     let _ = keyring::keep(application, refresh);
@@ -223,9 +234,10 @@ fn with_certificate(
     application: &Application,
     certificate: &Certificate,
     interrupt: &Interrupt,
+    attempts: Attempts,
 ) -> Result<Tokens, SignInError> {
     let plain = |text: &str| Zeroizing::new(text.to_owned());
-    let answer: TokenAnswer = application.post_patiently("token", interrupt, || {
+    let answer: TokenAnswer = application.post_patiently("token", interrupt, attempts, || {
         Ok(vec![
             ("grant_type", plain("client_credentials")),
             ("client_id", plain(&application.client_id)),
@@ -245,9 +257,10 @@ fn with_refresh(
     scope: &str,
     refresh: &Secret<String>,
     interrupt: &Interrupt,
+    attempts: Attempts,
 ) -> Result<Tokens, SignInError> {
     let plain = |text: &str| Zeroizing::new(text.to_owned());
-    let answer: TokenAnswer = application.post_patiently("token", interrupt, || {
+    let answer: TokenAnswer = application.post_patiently("token", interrupt, attempts, || {
         Ok(vec![
             ("grant_type", plain("refresh_token")),
             ("client_id", plain(&application.client_id)),
@@ -256,4 +269,33 @@ fn with_refresh(
         ])
     })?;
     answer.tokens()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_early_renewal_that_fails_leaves_the_token_as_it_is() {
+        // A port of this machine where nobody listens any more.
+        let port = {
+            let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            socket.local_addr().unwrap().port()
+        };
+        let service = Service::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let id = "00000000-0000-4000-8000-000000000001";
+        let application = Application::new(&service, id, id).unwrap();
+        let tokens = Tokens {
+            access: Secret::new("old".into()),
+            lifetime: Duration::ZERO,
+            refresh: Some(Secret::new("refresh".into())),
+        };
+        let source = Source::Person(application, String::new(), Keep::Memory);
+        let session = Session::begin(source, tokens);
+        let token = session.token(&Interrupt::never()).unwrap();
+        assert_eq!(token.expose(), "old");
+        assert!(session.lock().due.is_some_and(|due| due > Instant::now()));
+        // A refused token is another matter.
+        assert!(session.renew(&token, &Interrupt::never()).is_err());
+    }
 }
