@@ -13,6 +13,7 @@ mod error;
 mod model;
 mod pace;
 mod policies;
+mod sign_ins;
 
 pub use address::{AddressError, Cloud, Feature, Service};
 pub use auth::{Application, Certificate, Guide, Kept, Session, SignInError};
@@ -30,3 +31,4 @@ pub use policies::{
     AccessConditions, AccessPolicy, AccessUsers, Campaign, METHODS_POLICY, PASS_POLICY, PASSKEY_POLICY,
     campaign_body,
 };
+pub use sign_ins::{Detail, SignIn, SignInStatus, SignInStep};

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod claim;
+pub mod drills;
 mod error;
 pub mod event;
 mod facts;
@@ -24,8 +25,9 @@ use time::OffsetDateTime;
 
 pub use address::Address;
 pub use claim::{Claimed, Renewal, Run};
+pub use drills::{Drill, Held};
 pub use error::InventoryError;
-pub use event::{Event, History, Places};
+pub use event::{Event, Evidence, History, Places};
 pub use facts::Kind;
 pub use import::{Counts, Origin};
 pub use key::{Filter, Key};

@@ -20,7 +20,7 @@ pub mod journal;
 mod ledger;
 pub mod on_behalf;
 mod pass;
-mod proof;
+pub(crate) mod proof;
 pub mod report;
 mod roles;
 mod route;

@@ -70,6 +70,16 @@ impl Cloud {
             Self::China => "https://mysignins.microsoft.cn/security-info",
         }
     }
+
+    /// The portal in which an administrator signs in.
+    #[must_use]
+    pub fn portal(self) -> &'static str {
+        match self {
+            Self::Global => "https://portal.azure.com",
+            Self::UsGovernment | Self::UsDefense => "https://portal.azure.us",
+            Self::China => "https://portal.azure.cn",
+        }
+    }
 }
 
 /// What the registration of a key needs and not every cloud has.
@@ -205,6 +215,15 @@ impl Service {
         match self.cloud {
             Some(cloud) => cloud.security_info().to_owned(),
             None => format!("{}/security-info", self.origin),
+        }
+    }
+
+    /// The portal in which an administrator signs in.
+    #[must_use]
+    pub fn portal(&self) -> String {
+        match self.cloud {
+            Some(cloud) => cloud.portal().to_owned(),
+            None => format!("{}/signin", self.origin),
         }
     }
 

@@ -53,10 +53,26 @@ pub enum Event {
         /// Whether an assertion of the passkey was part of it, beside the identity credential.
         passkey: bool,
     },
+    /// A drill with it began.
+    DrillBegun {
+        /// Id of the drill.
+        drill: String,
+        /// Why it is held.
+        reason: String,
+    },
     /// It opened its account in a drill.
     Drilled {
         /// What else is to be known of it.
         note: Option<String>,
+        /// What is left of the drill.
+        #[serde(flatten)]
+        evidence: Option<Evidence>,
+    },
+    /// A drill with it ended, and did not show that it opens its account.
+    DrillFailed {
+        /// What is left of the drill.
+        #[serde(flatten)]
+        evidence: Evidence,
     },
     /// It, its slip or their keeper changed places.
     Moved(Places),
@@ -94,6 +110,20 @@ pub enum Event {
         /// Whose run it had been.
         from: String,
     },
+}
+
+/// What is left of a drill that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Id of the drill.
+    pub drill: String,
+    /// `passed`, `attested`, or why it failed, as the report says it.
+    pub result: String,
+    /// Ids of the entries of the sign-in log that were made by it.
+    pub sign_ins: Vec<String>,
+    /// The signed report.
+    pub report: String,
 }
 
 /// What `set` can change of where things lie; a member that is not there stays.
@@ -138,6 +168,8 @@ impl Event {
             (Self::TakenOver { .. }, _) => "taken-over",
             (Self::PassOpened { .. }, _) => "pass-opened",
             (Self::PassClosed { .. }, _) => "pass-closed",
+            (Self::DrillBegun { .. }, _) => "drill-begun",
+            (Self::DrillFailed { .. }, _) => "drill-failed",
             _ => "moved",
         }
     }
@@ -156,7 +188,9 @@ impl Event {
             | Self::Moved(_)
             | Self::PassOpened { .. }
             | Self::PassClosed { .. }
-            | Self::TakenOver { .. } => None,
+            | Self::TakenOver { .. }
+            | Self::DrillBegun { .. }
+            | Self::DrillFailed { .. } => None,
         }
     }
 }
@@ -168,7 +202,7 @@ pub struct History {
     /// When, UTC.
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
-    /// What: `imported`, `moved`, `taken-over`, `pass-opened`, `pass-closed`, or a step.
+    /// What: `imported`, `moved`, `taken-over`, `pass-opened`, `pass-closed`, `drill-begun`, `drill-failed`, or a step.
     pub what: String,
     /// What the key was afterwards.
     pub state: KeyState,

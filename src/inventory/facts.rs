@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::blob::Blob;
 use crate::id::{Aaguid, BagNumber, CeremonyId, LabelId, SlipNumber, Upn};
-use crate::identity::IdentityCredential;
+use crate::identity::{AttestationStatement, IdentityCredential};
 use crate::manifest::Manifest;
 use crate::manifest::schema::PreparedKey;
 
@@ -129,6 +130,38 @@ impl<'m> Facts<'m> {
         // Ids, texts and numbers: nothing in here can fail to become JSON.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// The identity credential that a line of facts names, without its attestation: enough to ask the key for a proof.
+pub(super) fn identity(facts: &str) -> Option<IdentityCredential> {
+    #[derive(Deserialize)]
+    struct Named {
+        aaguid: Aaguid,
+        rp_id: String,
+        credential_id: Blob,
+        algorithm: i64,
+        public_key: Blob,
+    }
+    let named: Named = serde_json::from_str(facts).ok()?;
+    Some(IdentityCredential {
+        rp_id: named.rp_id,
+        credential_id: named.credential_id,
+        algorithm: named.algorithm,
+        public_key: named.public_key,
+        aaguid: named.aaguid,
+        auth_data: Blob::default(),
+        attestation: AttestationStatement {
+            format: "none".into(),
+            algorithm: None,
+            signature: Blob::default(),
+            x5c: Vec::new(),
+            client_data_hash: Blob::default(),
+            verified: false,
+            note: "The inventory does not keep it.".into(),
+            thumbprint_sha1: None,
+            thumbprint_sha256: None,
+        },
+    })
 }
 
 /// What differs between two lines of facts, each as a clause.

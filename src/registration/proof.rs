@@ -6,8 +6,9 @@ use time::OffsetDateTime;
 use super::report::Proof;
 use super::{OnWrongKey, RegistrationError, Voice};
 use crate::graph::Interrupt;
+use crate::id::LabelId;
 use crate::key::auth_data::{AuthData, USER_PRESENT, USER_VERIFIED};
-use crate::key::{Blob, CredentialQuery, KeyBus, KeyError, KeyEvent, SecurityKey, Watch};
+use crate::key::{Blob, CredentialQuery, IdentityCredential, KeyBus, KeyError, KeyEvent, SecurityKey, Watch};
 use crate::manifest::schema::PreparedKey;
 use crate::secret::Pin;
 
@@ -16,22 +17,40 @@ const RP_ID: &str = crate::key::registration::RP_ID;
 /// How often somebody may forget to touch.
 pub(super) const TOUCHES: u32 = 3;
 
-/// Asks one prepared key.
-pub(super) struct Prover<'a, B: KeyBus + ?Sized> {
-    pub(super) bus: &'a B,
-    pub(super) key: &'a PreparedKey,
-    /// The key's PIN, where it is known: for keys that want it at every use.
-    pub(super) pin: Option<&'a Pin>,
-    pub(super) interrupt: &'a Interrupt,
-    pub(super) wait: std::time::Duration,
-    pub(super) poll: std::time::Duration,
-    pub(super) on_wrong_key: OnWrongKey,
+/// What is asked of a key: as a manifest has it, or as an inventory has it.
+pub(crate) trait Subject {
+    /// Number on the key's label.
+    fn label(&self) -> &LabelId;
+    /// What it proves itself by.
+    fn identity(&self) -> &IdentityCredential;
 }
 
-impl<B: KeyBus + ?Sized> Prover<'_, B> {
+impl Subject for PreparedKey {
+    fn label(&self) -> &LabelId {
+        &self.label
+    }
+
+    fn identity(&self) -> &IdentityCredential {
+        &self.identity
+    }
+}
+
+/// Asks one prepared key.
+pub(crate) struct Prover<'a, B: KeyBus + ?Sized, K: Subject = PreparedKey> {
+    pub(crate) bus: &'a B,
+    pub(crate) key: &'a K,
+    /// The key's PIN, where it is known: for keys that want it at every use.
+    pub(crate) pin: Option<&'a Pin>,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) wait: std::time::Duration,
+    pub(crate) poll: std::time::Duration,
+    pub(crate) on_wrong_key: OnWrongKey,
+}
+
+impl<B: KeyBus + ?Sized, K: Subject> Prover<'_, B, K> {
     /// Waits for the key and its proof by identity credential; a wrong key is named and waited out, or refused.
-    pub(super) fn identity(&self, voice: &mut dyn Voice) -> Result<(SecurityKey, Proof), RegistrationError> {
-        let label = &self.key.label;
+    pub(crate) fn identity(&self, voice: &mut dyn Voice) -> Result<(SecurityKey, Proof), RegistrationError> {
+        let label = self.key.label();
         let end = std::time::Instant::now() + self.wait;
         let mut said = String::new();
         let mut wrong: Option<SecurityKey> = None;
@@ -94,7 +113,7 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
     }
 
     fn ask_identity(&self, key: &SecurityKey, voice: &mut dyn Voice) -> Result<Proof, KeyError> {
-        let identity = &self.key.identity;
+        let identity = self.key.identity();
         let proof = self.with_pin(voice, |pin, watch| {
             self.bus.assert_identity(key, identity, pin, watch)
         })?;
@@ -111,7 +130,7 @@ impl<B: KeyBus + ?Sized> Prover<'_, B> {
     /// `Ok(None)`: it does not. Graph never tells the public key. Where the key made the credential in this run it
     /// is known, and the signature is checked; else what counts is that this key finds the credential by its id, and
     /// signs for the right relying party after a touch.
-    pub(super) fn credential(
+    pub(crate) fn credential(
         &self,
         key: &SecurityKey,
         credential_id: &[u8],

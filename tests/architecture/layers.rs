@@ -116,7 +116,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Companion
     ("graph", &["id", "secret"]),
     ("journal", &[]),
-    ("inventory", &["id", "identity", "manifest", "secret"]),
+    ("inventory", &["blob", "id", "identity", "manifest", "secret"]),
     ("report", &["id", "inventory", "paper", "printer"]),
     (
         "registration",
@@ -136,6 +136,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("tenant", &["graph", "id", "inventory", "journal", "secret"]),
+    // A drill asks the key as a registration does.
+    (
+        "tenant::drill",
+        &[
+            "graph",
+            "id",
+            "identity",
+            "inventory",
+            "key",
+            "manifest",
+            "registration",
+            "secret",
+            "tenant",
+        ],
+    ),
     ("sandbox", &["id", "secret"]),
     // Command line
     ("cli::plan", &["cli", "language", "manifest", "plan"]),
@@ -186,6 +201,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "report",
             "secret",
             "tenant",
+            "tenant::drill",
             "transcript",
             "worker",
         ],
@@ -199,7 +215,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 /// Parts of the online mode.
-const COMPANION: [&str; 9] = [
+const COMPANION: [&str; 10] = [
     "cli::companion",
     "cli::sandbox",
     "graph",
@@ -209,6 +225,7 @@ const COMPANION: [&str; 9] = [
     "report",
     "sandbox",
     "tenant",
+    "tenant::drill",
 ];
 
 /// What only some modules may name of other crates: prefix, and who may.

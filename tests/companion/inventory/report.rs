@@ -29,7 +29,10 @@ fn keys() -> Vec<Key> {
         }
     };
     let proven = Event::Proven { passkey: true };
-    let drilled = Event::Drilled { note: None };
+    let drilled = Event::Drilled {
+        note: None,
+        evidence: None,
+    };
     let lost = Event::Lost {
         reason: "not in the safe".into(),
     };

@@ -141,7 +141,13 @@ fn a_life_is_in_the_history(address: &Address) {
     let life = [
         (registered(&account.to_uppercase()), KeyState::Registered),
         (Event::Proven { passkey: true }, KeyState::Proven),
-        (Event::Drilled { note: None }, KeyState::Drilled),
+        (
+            Event::Drilled {
+                note: None,
+                evidence: None,
+            },
+            KeyState::Drilled,
+        ),
         (Event::Proven { passkey: false }, KeyState::Drilled),
         (Event::Lost { reason: reason() }, KeyState::Lost),
         (Event::Revoked { reason: reason() }, KeyState::Revoked),
@@ -180,7 +186,15 @@ fn a_life_is_in_the_history(address: &Address) {
 fn what_a_state_does_not_allow_is_refused(address: &Address) {
     let (mut inventory, labels) = filled(address, 2);
     let label = labels[0].clone();
-    let refused = inventory.record(&label, &Event::Drilled { note: None }, &author(), None);
+    let refused = inventory.record(
+        &label,
+        &Event::Drilled {
+            note: None,
+            evidence: None,
+        },
+        &author(),
+        None,
+    );
     let expected = InventoryError::NotAllowed {
         label: label.clone(),
         state: KeyState::Prepared,
