@@ -2,6 +2,7 @@
 
 mod browser;
 mod connection;
+mod drill;
 mod hidden_line;
 mod inventory;
 mod monitor;
@@ -73,6 +74,12 @@ enum Exit {
     NotAllowed = 54,
     /// Another run has claimed the key.
     Claimed = 55,
+    /// Drills are due.
+    DrillDue = 60,
+    /// A drill did not show that the key opens its account, or something of the account is not as it must be.
+    DrillFailed = 61,
+    /// A drill passed, and the account was used besides drills.
+    DrillAlarm = 62,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +102,9 @@ enum Command {
     #[command(subcommand)]
     Inventory(Box<inventory::Command>),
     Report(Box<report::Report>),
+    /// Shows that each key opens its account, every 90 days: what is due, the drill itself, its report.
+    #[command(subcommand)]
+    Drill(Box<drill::Command>),
 }
 
 /// Runs the command.
@@ -110,6 +120,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Command::SignOut(sign_out) => sign_out.run(),
         Command::Inventory(command) => command.run(),
         Command::Report(report) => report.run(),
+        Command::Drill(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

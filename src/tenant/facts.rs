@@ -48,7 +48,7 @@ pub enum Reading<T> {
 
 impl<T> Reading<T> {
     /// Takes a refusal for want of permission, licence or the thing itself as an answer; any other error stays one.
-    pub(super) fn of(result: Result<T, GraphError>) -> Result<Self, GraphError> {
+    pub(in crate::tenant) fn of(result: Result<T, GraphError>) -> Result<Self, GraphError> {
         match result {
             Ok(value) => Ok(Self::Read(value)),
             Err(error) => match error.refusal() {

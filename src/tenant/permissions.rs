@@ -51,7 +51,7 @@ const ON_BEHALF: &[&str] = &[
 ];
 
 /// Every command that talks to a tenant.
-pub const ALL: [Needs; 7] = [
+pub const ALL: [Needs; 8] = [
     Needs {
         command: "preflight",
         permissions: &[
@@ -194,6 +194,47 @@ pub const ALL: [Needs; 7] = [
             ),
         ],
         roles: ON_BEHALF,
+    },
+    Needs {
+        command: "drill",
+        permissions: &[
+            needed("User.Read.All", "read the account"),
+            needed(
+                "GroupMember.Read.All",
+                "see whether the policies' groups hold it, read its group",
+            ),
+            needed("Policy.Read.All", "read methods and Conditional Access"),
+            needed(
+                "UserAuthMethod-Passkey.Read.All",
+                "see that the key's passkey is on the account, and no foreign one",
+            ),
+            optional(
+                "AuditLog.Read.All",
+                "find the sign-in in the log",
+                "two people attest it",
+            ),
+            optional(
+                "Directory.Read.All",
+                "find the sign-in in the log",
+                "two people attest it",
+            ),
+            optional(
+                "UserAuthenticationMethod.Read.All",
+                "see methods that should not be there",
+                "they are not checked",
+            ),
+            optional(
+                "RoleManagement.Read.Directory",
+                "see that it is Global Administrator",
+                "the role is not checked",
+            ),
+            optional(
+                "User.RevokeSessions.All",
+                "end its sessions afterwards",
+                "do without --revoke-sessions",
+            ),
+        ],
+        roles: &["Global Reader.", "Never the account itself."],
     },
     Needs {
         command: "monitor",

@@ -154,3 +154,36 @@ fn the_unit_starts_a_sandbox_that_answers_on_loopback() {
     let mut unknown = started(&unit.replace("--state", "--states"), &state);
     assert!(!unknown.status().unwrap().success());
 }
+
+#[test]
+fn the_drill_unit_lists_what_is_due_and_its_timer_starts_it() {
+    let unit = fs::read_to_string(repository("udev/glasskey-drill.service")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let status = |unit: &str| {
+        let mut command = started(unit, "");
+        // An inventory that is not there: the program got as far as to look for it.
+        command
+            .env("XDG_STATE_HOME", folder.path())
+            .status()
+            .unwrap()
+            .code()
+    };
+    assert_eq!(status(&unit), Some(50));
+    assert_eq!(status(&unit.replace("--ahead", "--aheads")), Some(2));
+    let sandbox = fs::read_to_string(repository("udev/glasskey-sandbox.service")).unwrap();
+    for line in sandbox.lines().filter(|line| line.ends_with("=yes")) {
+        assert!(
+            unit.contains(line),
+            "{line}: no less hardened than the other unit"
+        );
+    }
+    let timer = fs::read_to_string(repository("udev/glasskey-drill.timer")).unwrap();
+    for line in [
+        "[Timer]",
+        "OnCalendar=Mon 08:00",
+        "Persistent=yes",
+        "WantedBy=timers.target",
+    ] {
+        assert!(timer.lines().any(|found| found == line), "{line}");
+    }
+}

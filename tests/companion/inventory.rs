@@ -2,6 +2,7 @@
 
 mod claims;
 mod command;
+mod drilling;
 mod figures;
 mod registering;
 mod registrars;

@@ -12,6 +12,7 @@ mod clean_up;
 mod command;
 mod contract;
 mod desk;
+mod drill;
 mod fake_bus;
 mod inventory;
 mod monitor;

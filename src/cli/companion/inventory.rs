@@ -170,7 +170,7 @@ fn state(word: &str) -> Result<KeyState, String> {
 }
 
 /// A name, place or reason: one line of text that a table can show.
-fn line(text: &str) -> Result<String, String> {
+pub(super) fn line(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
         _ if text.chars().any(char::is_control) => Err("it holds a control character".into()),
@@ -179,13 +179,13 @@ fn line(text: &str) -> Result<String, String> {
     }
 }
 
-fn print(text: &str) -> Result<(), Failed> {
+pub(super) fn print(text: &str) -> Result<(), Failed> {
     io::stdout()
         .write_all(text.as_bytes())
         .map_err(|error| unwritten(&error))
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Failed> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failed> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| unwritten(&error))?;
     text.push('\n');
     print(&text)

@@ -10,6 +10,7 @@ use super::pass_screen::PassScreen;
 use crate::graph::Interrupt;
 use crate::registration::{PersonSteps, Voice};
 use crate::secret::Pin;
+use crate::tenant::drill::People;
 
 /// The person at this machine: lines on stderr, questions where it is a terminal.
 pub(super) struct Terminal {
@@ -101,14 +102,7 @@ impl Voice for Terminal {
     }
 
     fn ask(&mut self, question: &str) -> Option<bool> {
-        if !self.interactive {
-            return None;
-        }
-        self.screen = None;
-        let _ = write!(io::stderr(), "{question} [y/N] ");
-        await_input(&self.interrupt)?;
-        let mut answer = String::new();
-        io::stdin().lock().take(64).read_line(&mut answer).ok()?;
+        let answer = self.answer(&format!("{question} [y/N] "))?;
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
@@ -117,6 +111,27 @@ impl Voice for Terminal {
             return None;
         }
         super::hidden_line::ask(question, &self.interrupt)
+    }
+}
+
+impl People for Terminal {
+    fn line(&mut self, question: &str) -> Option<String> {
+        self.answer(question)
+    }
+}
+
+impl Terminal {
+    /// One line from the person; `None` without a terminal, and after an interruption.
+    fn answer(&mut self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        self.screen = None;
+        let _ = write!(io::stderr(), "{question}");
+        await_input(&self.interrupt)?;
+        let mut answer = String::new();
+        io::stdin().lock().take(256).read_line(&mut answer).ok()?;
+        Some(answer)
     }
 }
 

@@ -124,6 +124,11 @@ fn details(detail: &serde_json::Value) -> String {
         .filter(|(_, value)| !value.is_null())
         .fold(String::new(), |mut text, (name, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            // A signed report has thousands; `--json` shows it.
+            let value = match value.len() {
+                0..=500 => value,
+                length => format!("{length} characters"),
+            };
             let _ = write!(text, "\n      {name}: {}", shown(&value));
             text
         })
