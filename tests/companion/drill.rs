@@ -6,10 +6,13 @@ use std::process::{Command, Output};
 use glasskey::id::LabelId;
 use glasskey::inventory::{Address, Author, Event, Inventory, Origin};
 use glasskey::manifest::sign::StationKey;
+use glasskey::sandbox::{self, Group, Settings, User};
 use glasskey::secret::Secret;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
+use crate::contract::Recorded;
+use crate::permissions::{sets, token};
 use crate::registration::{UPN, manifest, prepared};
 
 struct Desk {
@@ -20,6 +23,11 @@ struct Desk {
 impl Desk {
     /// Two keys of one account, registered so many days ago.
     fn new(days: [i64; 2]) -> Self {
+        Self::of(days, "u")
+    }
+
+    /// The same, for the account with this object id.
+    fn of(days: [i64; 2], user: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut inventory =
             Inventory::open_or_create(&Address::File(folder.path().join("keys.sqlite"))).unwrap();
@@ -43,8 +51,8 @@ impl Desk {
             inventory.import(&[origin], &author).unwrap();
             let registered = Event::Registered {
                 account: UPN.into(),
-                tenant: "t".into(),
-                user: "u".into(),
+                tenant: Settings::default().tenant_id,
+                user: user.into(),
                 method: Some("m".into()),
             };
             inventory
@@ -250,4 +258,56 @@ fn a_drill_is_refused_before_it_begins_where_it_cannot_end() {
     );
     let mut inventory = Inventory::open(&Address::File(desk.path("keys.sqlite"))).unwrap();
     assert!(inventory.drills().unwrap().is_empty());
+}
+
+#[test]
+fn a_drill_reads_the_tenant_with_the_least_permissions_and_with_no_fewer() {
+    for (permissions, missing) in sets("drill") {
+        let user = User::named(UPN);
+        let desk = Desk::of([100, 10], &user.id);
+        let sandbox = Recorded::with(sandbox::Options {
+            settings: Settings {
+                users: vec![user],
+                groups: vec![Group::named("Emergency access")],
+                ..Settings::default()
+            },
+            token: Some(token(&permissions)),
+            ..sandbox::Options::default()
+        });
+        assert_eq!(code(&desk.run(&["key", "--new", "registrar.pem"])), 0);
+        std::fs::write(desk.path("token"), sandbox.token()).unwrap();
+        let origin = sandbox.origin();
+        let output = desk.run(&[
+            "run",
+            "--inventory",
+            "keys.sqlite",
+            "--graph",
+            &origin,
+            "--token-file",
+            "token",
+            "--signing-key",
+            "registrar.pem",
+            "--report",
+            "drill.jws",
+            "--account",
+            UPN,
+            "--group",
+            "Emergency access",
+            "--json",
+        ]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let (exit, words) = match missing {
+            // As far as one gets without a passkey on the account.
+            None => (20, "not on the account any more"),
+            Some("UserAuthMethod-Passkey.Read.All") => (20, "could not be read"),
+            Some(_) => (21, "403"),
+        };
+        assert_eq!(code(&output), exit, "without {missing:?}: {output:?}");
+        let message = report["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "without {missing:?}: {message}");
+        assert!(
+            desk.path("drill.jws").exists(),
+            "a failed drill has a report as well"
+        );
+    }
 }

@@ -1,19 +1,21 @@
 //! Whether tenant and account are as an emergency needs them, as far as a drill sees it. Pure.
 
-use crate::graph::{GLOBAL_ADMINISTRATOR, Passkey};
+use std::fmt::Write as _;
+
+use crate::graph::{GLOBAL_ADMINISTRATOR, Member, Passkey};
+use crate::id::Upn;
 use crate::inventory::Key;
 use crate::tenant::facts::{Facts, Found, Question, Reading};
 use crate::tenant::preflight::{self, Finding, Outcome};
 
 /// Checks of the preflight that count for an account in use; the others are about registering.
-const KEPT: [&str; 13] = [
+const KEPT: [&str; 12] = [
     "accountExists",
     "accountFit",
     "domain",
     "passwordExpiry",
     "group",
     "groupComplete",
-    "groupExclusive",
     "passkeysEnabled",
     "passkeyScope",
     "model",
@@ -25,12 +27,14 @@ const KEPT: [&str; 13] = [
 /// Methods that an emergency account may have; a pass is one more that must not be left.
 const EXPECTED: [&str; 2] = ["fido2AuthenticationMethod", "passwordAuthenticationMethod"];
 
-/// What the drill knows of the account's other keys.
+/// What the drill knows beside the key and the account.
 pub struct Others<'a> {
     /// Passkeys of the account that the inventory knows, by id.
     pub known: &'a [String],
     /// Kinds of method, if they could be read.
     pub kinds: &'a Reading<Vec<String>>,
+    /// Every account of the inventory.
+    pub accounts: &'a [Upn],
 }
 
 /// Judges what was read; the passkey of the key is returned if it is there.
@@ -53,6 +57,7 @@ pub fn judge(
     let passkey = method(name, key, found, &mut findings);
     unexpected(name, found, others, &mut findings);
     role(name, found, &mut findings);
+    strangers(question, facts, others, &mut findings);
     (findings, passkey)
 }
 
@@ -174,4 +179,48 @@ fn role(name: &str, found: &Found, findings: &mut Vec<Finding>) {
         let change = "Assign the role to the account itself, active and permanent; one that comes through a group is not seen.";
         add(findings, check, name, Outcome::Failure, what, change);
     }
+}
+
+/// What is excluded for emergency access is excluded for everybody in the group.
+fn strangers(question: &Question, facts: &Facts, others: &Others<'_>, findings: &mut Vec<Finding>) {
+    let Some(group) = &facts.group else { return };
+    let check = "groupExclusive";
+    let name = group.group.display_name.as_deref().unwrap_or(&group.group.id);
+    let is_ours = |member: &&Member| {
+        let own = member.user_principal_name.as_deref().unwrap_or_default();
+        others
+            .accounts
+            .iter()
+            .any(|account| account.as_str().eq_ignore_ascii_case(own))
+    };
+    let strangers: Vec<&str> = group
+        .members
+        .iter()
+        .filter(|member| !is_ours(member))
+        .map(|member| {
+            let shown = member
+                .user_principal_name
+                .as_deref()
+                .or(member.display_name.as_deref());
+            shown.unwrap_or(&member.id)
+        })
+        .collect();
+    if strangers.is_empty() {
+        let what = "It holds accounts of the inventory and nobody else.".into();
+        add(findings, check, name, Outcome::Pass, what, "");
+        return;
+    }
+    // A group that was found through the policies may be meant for others as well.
+    let outcome = match question.group {
+        Some(_) => Outcome::Failure,
+        None => Outcome::Warning,
+    };
+    let more = strangers.len().saturating_sub(5);
+    let mut shown = strangers.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        let _ = write!(shown, " and {more} more");
+    }
+    let what = format!("It holds others than the accounts of the inventory: {shown}.");
+    let change = "Take them out of the group, or name the accounts' own group with `--group`.";
+    add(findings, check, name, outcome, what, change);
 }

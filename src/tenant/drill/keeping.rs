@@ -42,6 +42,8 @@ pub struct Keeping {
     pub known: Known,
     /// Ids of the account's passkeys, as far as the inventory knows.
     pub methods: Vec<String>,
+    /// Every account of the inventory.
+    pub accounts: Vec<Upn>,
 }
 
 impl Keeping {
@@ -54,10 +56,14 @@ impl Keeping {
         reason: &str,
     ) -> Result<Self, RegistrationError> {
         let mut inventory = Inventory::open(&address)?;
-        let keys = inventory.keys(&Filter {
+        let all = inventory.keys(&Filter::default())?;
+        let mut accounts: Vec<Upn> = all.iter().map(|key| key.account.clone()).collect();
+        accounts.dedup();
+        let of_this = Filter {
             accounts: vec![account.clone()],
             ..Filter::default()
-        })?;
+        };
+        let keys: Vec<Key> = all.into_iter().filter(|key| of_this.admits(key)).collect();
         let label = choose(&keys, account, label)?;
         let run = Run::new(&author.who)?;
         if let Claimed::TakenBy(claim) = inventory.claim(&label, &run, LEASE)? {
@@ -112,6 +118,7 @@ impl Keeping {
             since,
             known,
             methods: keys.into_iter().filter_map(|key| key.method).collect(),
+            accounts,
             address,
             author,
             run,

@@ -49,8 +49,10 @@ const QUESTIONS: [(&str, &str, Outcome, &str); 3] = [
 ];
 
 /// How a drill is held.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// Name or object id of the accounts' group; found through the policies when left out.
+    pub group: Option<String>,
     /// Pause between two looks at the log.
     pub poll: Duration,
     /// How long the key is waited for, and then the sign-in.
@@ -195,7 +197,7 @@ impl<B: KeyBus + ?Sized> Drill<'_, B> {
             }],
             rehearsal: self.keeping.kind.map(|kind| kind == Kind::Rehearsal),
             planned_tenant: key.tenant.clone(),
-            ..Question::default()
+            group: self.options.group.clone(),
         };
         let facts = Facts::read(self.graph, &question)?;
         report.tenant = Some(Tenant {
@@ -221,6 +223,7 @@ impl<B: KeyBus + ?Sized> Drill<'_, B> {
         let others = Others {
             known: &self.keeping.methods,
             kinds: &kinds,
+            accounts: &self.keeping.accounts,
         };
         let (findings, passkey) = check::judge(&question, &facts, key, &others);
         for finding in &findings {

@@ -1,5 +1,6 @@
 //! Drills from end to end: sandbox tenant, software keys, a custodian and two people, on SQLite and PostgreSQL.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use glasskey::inventory::{Address, Claimed, Event, Inventory, InventoryError, Ke
 use glasskey::manifest::OpenError;
 use glasskey::manifest::sign::StationKey;
 use glasskey::registration::{OnWrongKey, PersonSteps, RegistrationError, Voice};
-use glasskey::sandbox::{Licence, Settings, User};
+use glasskey::sandbox::{Effect, Fault, Group, Licence, Settings, User};
 use glasskey::secret::Secret;
 use glasskey::tenant::drill::sign_in::Told;
 use glasskey::tenant::drill::{Drill, Keeping, Options, People, Report, report};
@@ -72,6 +73,8 @@ struct Stage {
     keys: [Key; 2],
     labels: [LabelId; 2],
     signer: StationKey,
+    group: Option<String>,
+    interrupt: Interrupt,
 }
 
 fn signs_in(key: &Key) -> Act {
@@ -92,7 +95,7 @@ fn stage(address: &Address, settings: Settings) -> Stage {
         } else {
             Vec::new()
         },
-        users: vec![user],
+        users: std::iter::once(user).chain(settings.users).collect(),
         sign_in_delay_milliseconds: 100,
         ..settings
     });
@@ -112,6 +115,8 @@ fn stage(address: &Address, settings: Settings) -> Stage {
         keys: [first, second],
         labels,
         signer: StationKey::generate().unwrap(),
+        group: None,
+        interrupt: Interrupt::default(),
     }
 }
 
@@ -152,7 +157,7 @@ impl Stage {
         };
         let service = Service::parse(&self.scene.sandbox.origin()).unwrap();
         let token = Secret::new(self.scene.sandbox.token().to_owned());
-        let client = Client::new(service, token, Interrupt::never(), pace);
+        let client = Client::new(service, token, self.interrupt.clone(), pace);
         let keeping = self.begin().unwrap();
         let mut drill = Drill {
             graph: &client,
@@ -160,6 +165,7 @@ impl Stage {
             people,
             keeping: &keeping,
             options: Options {
+                group: self.group.clone(),
                 poll: Duration::from_millis(50),
                 wait: Duration::from_secs(3),
                 on_wrong_key: OnWrongKey::Stop,
@@ -399,7 +405,78 @@ fn what_is_wrong_with_the_account_is_found(address: &Address) {
     assert!(failing(&report).contains(&"method"));
 }
 
+fn the_group_holds_accounts_of_the_inventory_and_nobody_else(address: &Address) {
+    let other = "bg-02@contoso.onmicrosoft.com";
+    let mut group = Group::named("Emergency access");
+    group.members = vec![UPN.into(), other.into()];
+    let mut crowd = Group::named("Everybody");
+    crowd.members = vec![UPN.into(), "ada@contoso.onmicrosoft.com".into()];
+    let mut stage = stage(
+        address,
+        Settings {
+            users: [other, "ada@contoso.onmicrosoft.com"].map(User::named).to_vec(),
+            groups: vec![group, crowd],
+            ..Settings::default()
+        },
+    );
+    let another = manifest(vec![prepared(4, other).1], true, vec![]);
+    import(&mut stage.inventory(), &another).unwrap();
+    for (name, expected) in [
+        ("Emergency access", vec![]),
+        ("Everybody", vec!["groupExclusive"]),
+    ] {
+        stage.group = Some(name.into());
+        let (result, report, _) = stage.hold(&mut stage.crowd(signs_in(&stage.keys[0]), &[]));
+        result.unwrap();
+        assert_eq!(failing(&report), expected, "{name}");
+    }
+}
+
+fn where_beta_is_closed_the_log_shows_a_sign_in_and_two_people_the_key(address: &Address) {
+    let stage = stage(address, Settings::default());
+    stage.scene.sandbox.add_fault(Fault {
+        method: None,
+        path: "/beta/auditLogs".into(),
+        skip: 0,
+        count: 1000,
+        effect: Effect::Status {
+            status: 403,
+            retry_after: None,
+            code: Some("accessDenied".into()),
+            message: None,
+        },
+    });
+    let (result, report, _) = stage.hold(&mut stage.crowd(signs_in(&stage.keys[0]), &["Ada", "Grace"]));
+    result.unwrap();
+    assert_eq!((report.result.as_str(), report.log), ("attested", "outcome"));
+    assert_eq!(report.sign_in.unwrap().told, None);
+}
+
+fn an_interrupted_drill_is_on_record_as_such(address: &Address) {
+    let mut stage = stage(address, Settings::default());
+    let flag = Arc::new(AtomicBool::new(false));
+    stage.interrupt = Interrupt::new(flag.clone());
+    let presses = Box::new(move |_: &Person| flag.store(true, Ordering::Relaxed));
+    let (result, report, _) = stage.hold(&mut stage.crowd(presses, &[]));
+    assert!(
+        matches!(result, Err(RegistrationError::Interrupted)),
+        "{result:?}"
+    );
+    assert!(report.error.unwrap().message.contains("drill"));
+    let drill = stage.inventory().drills().unwrap().pop().unwrap();
+    assert!(!drill.passed && drill.evidence.unwrap().result == "interrupted");
+    let key = stage.inventory().key(&stage.labels[0]).unwrap();
+    assert_eq!((key.state, &key.claim), (KeyState::Proven, &None));
+    stage.interrupt = Interrupt::default();
+    let (result, report, _) = stage.hold(&mut stage.crowd(signs_in(&stage.keys[0]), &[]));
+    result.unwrap();
+    assert!(report.cut_off.is_empty(), "it has an end on record");
+}
+
 super::on_both! {
+    the_group_holds_accounts_of_the_inventory_and_nobody_else,
+    where_beta_is_closed_the_log_shows_a_sign_in_and_two_people_the_key,
+    an_interrupted_drill_is_on_record_as_such,
     the_log_shows_the_sign_in_and_the_signed_report_is_kept,
     without_a_log_two_people_attest_and_one_is_not_enough,
     another_key_at_browser_or_machine_is_no_drill,

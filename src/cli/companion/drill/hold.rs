@@ -72,6 +72,9 @@ pub(in super::super) struct Hold {
     /// The key [default: the one of the account whose drill is due first].
     #[arg(long, value_name = "ID")]
     label: Option<LabelId>,
+    /// The accounts' group: its name or object id [default: found through the policies].
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
     /// Why the drill is held.
     #[arg(long, value_enum, default_value = "scheduled")]
     reason: Reason,
@@ -129,6 +132,7 @@ impl Hold {
             people: &mut terminal,
             keeping: &keeping,
             options: Options {
+                group: self.group.clone(),
                 poll: Duration::from_secs(self.poll_seconds),
                 wait: Duration::from_mins(self.wait_minutes),
                 on_wrong_key,
