@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::types::{ToSql, Type};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -163,14 +163,27 @@ fn open_file(path: &Path, create: bool) -> Result<rusqlite::Connection, Inventor
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let file = rusqlite::Connection::open_with_flags(path, flags).map_err(|error| file_error(&error))?;
-    let set_up = file
-        .busy_timeout(PATIENCE)
-        .and_then(|()| file.pragma_update(None, "foreign_keys", true))
-        // Readers and a writer do not wait for each other.
-        .and_then(|()| file.pragma_update(None, "journal_mode", "WAL"))
-        // Power may fail: a claim or an event that was answered is on disk.
-        .and_then(|()| file.pragma_update(None, "synchronous", "FULL"));
-    match set_up.and_then(|()| file.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))) {
+    let set_up = || {
+        file.busy_timeout(PATIENCE)
+            .and_then(|()| file.pragma_update(None, "foreign_keys", true))
+            // Readers and a writer do not wait for each other.
+            .and_then(|()| file.pragma_update(None, "journal_mode", "WAL"))
+            // Power may fail: a claim or an event that was answered is on disk.
+            .and_then(|()| file.pragma_update(None, "synchronous", "FULL"))
+            .and_then(|()| file.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())))
+    };
+    let end = Instant::now() + PATIENCE;
+    let mut result = set_up();
+    // Two that switch a new file to WAL at once: SQLite refuses one of them without waiting.
+    while result
+        .as_ref()
+        .is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+        && Instant::now() < end
+    {
+        std::thread::sleep(Duration::from_millis(20));
+        result = set_up();
+    }
+    match result {
         Ok(()) => Ok(file),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             Err(InventoryError::Foreign(path.display().to_string()))

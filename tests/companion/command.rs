@@ -190,7 +190,7 @@ fn on_behalf_needs_no_terminal_for_a_pass_and_is_refused_where_it_does_not_exist
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(code(&output), 20, "{text}");
     assert!(
-        text.contains("graph.microsoft.us") && text.contains("--route tap"),
+        text.contains("US Government L4") && text.contains("--route tap"),
         "{text}"
     );
 }

@@ -68,7 +68,12 @@ impl Connection {
         Err((
             Exit::Condition,
             format!("{} has no {}.", service.name(), feature.describe()),
-            "Nothing was begun. docs/registrar.md says what works in which cloud.".into(),
+            match feature {
+                Feature::CreationOptions if !service.lacks().contains(&Feature::TemporaryAccessPass) => {
+                    "Nothing was begun. Register the keys with `--route tap`.".into()
+                }
+                _ => "Nothing was begun. docs/registrar.md says what works in which cloud.".into(),
+            },
         ))
     }
 

@@ -200,9 +200,9 @@ fn a_claim_is_renewed_while_the_run_lives(address: &Address) {
 }
 
 fn registrars_begin_an_inventory_together(address: &Address) {
-    let barrier = Barrier::new(4);
+    let barrier = Barrier::new(8);
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 barrier.wait();
                 let mut inventory = Inventory::open_or_create(address).unwrap();
