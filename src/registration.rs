@@ -24,6 +24,7 @@ pub(crate) mod proof;
 pub mod report;
 mod roles;
 mod route;
+mod run;
 pub mod tap;
 mod voice;
 
@@ -32,5 +33,5 @@ pub use journal::Journal;
 pub use ledger::{InventoryLedger, Ledger, NoLedger};
 pub use report::Report;
 pub use route::Route;
-pub use tap::{OnMismatch, OnWrongKey, Options, Registration};
+pub use run::{OnMismatch, OnWrongKey, Options, Registration};
 pub use voice::{PersonSteps, Voice};

@@ -194,8 +194,8 @@ pub struct Made<'a> {
 
 impl Made<'_> {
     /// Checks from the bytes alone that this is a passkey for [`RP_ID`], made with PIN and touch by a key of the same
-    /// model, signed as its attestation says; the error is a clause.
-    pub fn check_again(&self, identity: &IdentityCredential) -> Result<(), String> {
+    /// model, signed as its attestation says, and says its public key (`COSE_Key`); the error is a clause.
+    pub fn check_again(&self, identity: &IdentityCredential) -> Result<Vec<u8>, String> {
         let object = cbor::read_map(self.attestation_object)?;
         let member = |map: &[(ciborium::Value, ciborium::Value)], name: &str| {
             let found = map.iter().find(|(key, _)| key.as_text() == Some(name));
@@ -243,7 +243,7 @@ impl Made<'_> {
         if identity.attestation.verified && !found.verified || format == "packed" && !holds {
             return Err(format!("its attestation does not hold: {}", found.note));
         }
-        Ok(())
+        Ok(attested.cose_key.clone())
     }
 }
 
@@ -385,7 +385,8 @@ mod tests {
     fn what_was_made_is_checked_from_its_bytes() {
         let (request, identity, object) = made(0x05);
         let made = of(&request, &object);
-        assert_eq!(made.check_again(&identity), Ok(()));
+        let public_key = identity.public_key.as_slice().to_vec();
+        assert_eq!(made.check_again(&identity), Ok(public_key));
         let refused = |made: Made<'_>, word: &str| {
             let error = made.check_again(&identity).unwrap_err();
             assert!(error.contains(word), "{error}");

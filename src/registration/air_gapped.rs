@@ -126,7 +126,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         proving: Proving,
         report: &mut KeyReport,
     ) -> Result<(), RegistrationError> {
-        let made = check(key, tenant)?;
+        let (made, public_key) = check(key, tenant)?;
         let user = account(self.graph, &key.account)?;
         report.user_id = Some(user.id.clone());
         report
@@ -148,7 +148,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             .warnings
             .extend(fits.inspect_err(|_| report.unproven.push(passkey.id.clone()))?);
         let is_proven = self
-            .prove_passkey(key, made, proving, report)
+            .prove_passkey(key, made, &public_key, proving, report)
             .inspect_err(|_| report.unproven.push(passkey.id.clone()))?;
         let result = match (is_proven, is_new) {
             (false, _) => NOT_PROVEN,
@@ -173,6 +173,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         &mut self,
         key: &PreparedKey,
         made: &MadePasskey,
+        public_key: &[u8],
         proving: Proving,
         report: &mut KeyReport,
     ) -> Result<bool, RegistrationError> {
@@ -202,7 +203,12 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
             Err(error) => return Err(error),
         };
         report.identity_after = Some(proof);
-        match prover.credential(&plugged, made.credential_id.as_slice(), None, self.voice)? {
+        match prover.credential(
+            &plugged,
+            made.credential_id.as_slice(),
+            Some(public_key),
+            self.voice,
+        )? {
             Some(proof) => {
                 report.credential = Some(proof);
                 Ok(true)
@@ -236,8 +242,8 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
 /// The result of a key whose passkey is in the tenant and that was not asked.
 const NOT_PROVEN: &str = "registeredNotProven";
 
-/// The passkey of a key in the manifest, checked from its bytes.
-fn check<'k>(key: &'k PreparedKey, tenant: &str) -> Result<&'k MadePasskey, RegistrationError> {
+/// The passkey of a key in the manifest, checked from its bytes, and its public key (`COSE_Key`).
+fn check<'k>(key: &'k PreparedKey, tenant: &str) -> Result<(&'k MadePasskey, Vec<u8>), RegistrationError> {
     let Some(made) = &key.registration else {
         return Err(RegistrationError::condition(
             format!(
@@ -262,7 +268,7 @@ fn check<'k>(key: &'k PreparedKey, tenant: &str) -> Result<&'k MadePasskey, Regi
         client_data: made.client_data_json.as_slice(),
         attestation_object: made.attestation_object.as_slice(),
     };
-    bytes.check_again(&key.identity).map_err(|why| {
+    let public_key = bytes.check_again(&key.identity).map_err(|why| {
         RegistrationError::condition(
             format!(
                 "The passkey of the key {} is not what that key made: {why}. Nothing has been changed.",
@@ -271,7 +277,7 @@ fn check<'k>(key: &'k PreparedKey, tenant: &str) -> Result<&'k MadePasskey, Regi
             "Prepare the key again, with new creation options.",
         )
     })?;
-    Ok(made)
+    Ok((made, public_key))
 }
 
 /// The account, which can take a passkey from this caller.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::journal::{Action, Leftover, State};
 use super::pass::OpenPass;
 use super::report::KeyReport;
-use super::tap::Registration;
+use super::run::Registration;
 use super::{Ledger, RegistrationError};
 use crate::graph::{Pass, User};
 use crate::key::KeyBus;

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use super::journal::Action;
 use super::report::KeyReport;
-use super::tap::{Registration, named};
+use super::run::{Registration, named};
 use super::{RegistrationError, compare, conditions};
 use crate::graph::{CreationOptions, Passkey, PasskeyPolicy, User};
 use crate::key::registration::MakeRequest;

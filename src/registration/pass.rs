@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::RegistrationError;
 use super::journal::{Action, State};
 use super::report::{self, KeyReport};
-use super::tap::Registration;
+use super::run::Registration;
 use crate::graph::{GraphError, NewPass, Pass, User};
 use crate::key::KeyBus;
 use crate::manifest::schema::PreparedKey;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::journal::{Action, State};
 use super::report::{Failure, Report, RoleReport};
-use super::tap::Registration;
+use super::run::Registration;
 use super::{Ledger, RegistrationError};
 use crate::graph::{GLOBAL_ADMINISTRATOR, GraphError, RoleAssignment};
 use crate::inventory::{Key, KeyState};

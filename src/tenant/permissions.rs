@@ -160,6 +160,11 @@ pub const ALL: [Needs; 8] = [
                 "UserAuthMethod-Passkey.ReadWrite.All",
                 "fetch creation options, register the passkey, see it listed",
             ),
+            optional(
+                "RoleManagement.ReadWrite.Directory",
+                "make the accounts Global Administrator (--assign-role)",
+                "assign the role by hand, last",
+            ),
         ],
         roles: ON_BEHALF,
     },

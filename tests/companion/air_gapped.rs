@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use glasskey::creation_options::{CreationOptions, FILE};
 use glasskey::inventory::{Address, Author, Inventory, KeyState, Origin};
-use glasskey::key::Blob;
+use glasskey::key::{Blob, KeyError};
 use glasskey::manifest::schema::{MadePasskey, PreparedKey};
 use glasskey::manifest::sign::StationKey;
 use glasskey::manifest::{Identity, Manifest, seal};
@@ -229,6 +229,26 @@ fn a_key_that_has_to_be_here_is_waited_for() {
     let run = submit(&scene, &manifest, Proving::Always);
     run.result.unwrap();
     assert_eq!(run.report["keys"][0]["result"], "alreadyRegistered");
+}
+
+#[test]
+fn a_passkey_is_proven_by_the_public_key_that_the_station_wrote_down() {
+    let scene = Scene::new();
+    let (key, manifest) = one(&scene);
+    scene.bus.plug(&key);
+    let honest = submit(&scene, &manifest, Proving::Always);
+    honest.result.unwrap();
+    key.lock().unwrap().forge("login.microsoft.com");
+    let forged = submit(&scene, &manifest, Proving::Always);
+    assert!(
+        matches!(
+            forged.result,
+            Err(RegistrationError::Key(KeyError::NotProven { .. }))
+        ),
+        "{:?}",
+        forged.result
+    );
+    assert!(forged.report["keys"][0]["credential"].is_null());
 }
 
 #[test]

@@ -366,6 +366,13 @@ impl Authenticator {
         sibling
     }
 
+    /// Holds the credentials of a relying party under their ids, with other private keys: no key does, an impostor may.
+    pub(crate) fn forge(&mut self, rp_id: &str) {
+        for credential in self.credentials.iter_mut().filter(|c| c.rp_id == rp_id) {
+            credential.key = key_pair().1;
+        }
+    }
+
     /// Signs as authenticatorGetAssertion does; `None` if the credential is not held.
     pub(crate) fn sign(
         &mut self,

@@ -53,6 +53,9 @@ enum WrongKeyChoice {
 /// Route `on-behalf`, for each key: the key proves by touch that it is the prepared one; Graph issues creation
 /// options; the key makes the passkey (PIN from the manifest, else typed here, and a touch), which is registered
 /// without a browser; the key signs with it (a touch). Nothing is made twice: a run that was cut off is continued.
+///
+/// Route `air-gapped`: the keys made their passkeys at the station from `glasskey companion options`, and the manifest
+/// holds them: they are registered, and a key that is plugged in proves itself (`glasskey companion submit`).
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   Register every key of a manifest:

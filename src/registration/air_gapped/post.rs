@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::super::RegistrationError;
 use super::super::journal::{Action, State};
-use super::super::tap::Registration;
+use super::super::run::Registration;
 use super::there;
 use crate::graph::{GraphError, NewPasskey, Passkey, User};
 use crate::key::KeyBus;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::RegistrationError;
 use super::super::proof::{Prover, TOUCHES};
 use super::super::report::{KeyReport, Proof};
-use super::super::tap::Registration;
+use super::super::run::Registration;
 use super::{Life, Place};
 use crate::graph::Passkey;
 use crate::key::registration::MakeRequest;

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::super::RegistrationError;
 use super::super::journal::State;
 use super::super::report::KeyReport;
-use super::super::tap::Registration;
+use super::super::run::Registration;
 use super::hand::Hand;
 use super::{Place, REGISTER};
 use crate::graph::{Passkey, credential_id};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::RegistrationError;
 use super::super::journal::State;
-use super::super::tap::{Registration, named};
+use super::super::run::{Registration, named};
 use super::{Life, Place, refusal};
 use crate::graph::{GraphError, NewPasskey, Passkey, method_id};
 use crate::key::registration::MakeRequest;
