@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Exit, Failed};
 use crate::tenant::permissions::{ALL, Needs, of};
 
-/// Says which permissions of Microsoft Graph each command needs, what for, and which role its caller.
+/// Says which permissions of Microsoft Graph each command needs, what for, and which role its caller must have.
 ///
 /// These are the least; a broader one that includes them does as well. Consent to a set of its own for each command, and
 /// take `setup`'s away when it is done. `inventory`, `report` and a sandbox tenant need none.
