@@ -13,6 +13,8 @@ pub struct Question {
     pub accounts: Vec<Wanted>,
     /// Name or object id of the accounts' group; found through the policies when left out.
     pub group: Option<String>,
+    /// Whether the keys are registered by a route that creates no Temporary Access Pass, so that its policy does not matter.
+    pub without_pass: bool,
     /// Whether the manifest is of a rehearsal; nothing without a manifest.
     pub rehearsal: Option<bool>,
     /// The tenant that the manifest is for.

@@ -92,7 +92,7 @@ pub fn judge(question: &Question, facts: &Facts) -> Vec<Finding> {
     tenant(question, facts, &mut findings);
     accounts::judge(facts, &mut findings);
     group::judge(question, facts, &mut findings);
-    methods::judge(facts, &mut findings);
+    methods::judge(question, facts, &mut findings);
     interruptions::judge(facts, &mut findings);
     access::judge(facts, &mut findings);
     roles::judge(facts, &mut findings);

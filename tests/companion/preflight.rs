@@ -98,6 +98,24 @@ impl Case {
     }
 }
 
+#[test]
+fn passes_matter_to_the_route_by_pass_alone() {
+    for without_pass in [false, true] {
+        let mut case = Case::new();
+        case.settings
+            .temporary_access_pass
+            .insert("state".into(), json!("disabled"));
+        case.question.without_pass = without_pass;
+        let findings = case.findings();
+        let of_passes = |f: &&Finding| {
+            f.check.starts_with("pass") && !f.check.starts_with("passkey") && !f.check.starts_with("password")
+        };
+        assert_eq!(findings.iter().any(|f| of_passes(&f)), !without_pass);
+        let fails = findings.iter().any(|f| f.outcome == Outcome::Failure);
+        assert_eq!(fails, !without_pass, "{findings:#?}");
+    }
+}
+
 fn client(sandbox: &Recorded) -> Client {
     let pace = Pace {
         gap: Duration::ZERO,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::connection::Connection;
 use super::opening::{Station, chosen};
+use super::route::RouteName;
 use super::{Exit, Failed, graph_failed, interruptible, usage};
 use crate::graph::Mark;
 use crate::id::{Aaguid, Upn};
@@ -53,6 +54,9 @@ pub(super) struct Preflight {
     /// The accounts' group: its name or object id [default: found through the policies].
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
+    /// By which route the keys are to be registered: only `tap` needs Temporary Access Passes.
+    #[arg(long, value_enum, default_value = "tap")]
+    route: RouteName,
     /// Prints the findings as JSON.
     #[arg(long)]
     json: bool,
@@ -61,6 +65,9 @@ pub(super) struct Preflight {
 impl Preflight {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
+        if self.route != RouteName::Tap {
+            self.connection.require(self.route.feature())?;
+        }
         let question = self.question()?;
         let graph = self.connection.client("preflight", interruptible()?)?;
         let facts = Facts::read(&graph, &question).map_err(|error| graph_failed(&error))?;
@@ -91,6 +98,7 @@ impl Preflight {
     fn question(&self) -> Result<Question, Failed> {
         let mut question = Question {
             group: self.group.clone(),
+            without_pass: self.route != RouteName::Tap,
             ..Question::default()
         };
         let (Some(path), Some(identity)) = (&self.manifest, &self.identity) else {

@@ -167,6 +167,7 @@ impl<B: KeyBus + ?Sized> Drill<'_, B> {
     fn account(&mut self, report: &mut Report) -> Result<(User, Passkey, Vec<Passkey>), RegistrationError> {
         let key = &self.keeping.key;
         let question = Question {
+            without_pass: true,
             accounts: vec![Wanted {
                 name: key.account.to_string(),
                 models: vec![Model {

@@ -1,14 +1,14 @@
 //! The two authentication methods: switched on, for these accounts, and for these models of key.
 
 use super::{Findings, Outcome};
-use crate::tenant::facts::{AccountFacts, Facts, Found};
+use crate::tenant::facts::{AccountFacts, Facts, Found, Question};
 use crate::tenant::rules;
 
 const PASSKEYS: &str = "Passkey (FIDO2)";
 const PASSES: &str = "Temporary Access Pass";
 
-pub(super) fn judge(facts: &Facts, findings: &mut Findings) {
-    let (passkeys, passes) = (&facts.passkeys, &facts.passes);
+pub(super) fn judge(question: &Question, facts: &Facts, findings: &mut Findings) {
+    let passkeys = &facts.passkeys;
     findings.rule(
         "passkeysEnabled",
         PASSKEYS,
@@ -21,17 +21,8 @@ pub(super) fn judge(facts: &Facts, findings: &mut Findings) {
         rules::self_service(passkeys),
         "Self-service registration is allowed.",
     );
-    let pass = rules::passes_enabled(passes, 60);
-    let good = "The method is enabled.";
-    if let Some(pass) = findings.rule("passesEnabled", PASSES, pass, good) {
-        match rules::one_time(pass) {
-            Some(found) => {
-                let change =
-                    "Have the person and the key ready, or allow passes that are good more than once.";
-                findings.add("passOnce", PASSES, Outcome::Warning, &found, change);
-            }
-            None => findings.pass("passOnce", PASSES, "A pass may be good for several sign-ins."),
-        }
+    if !question.without_pass {
+        passes(facts, findings);
     }
     for account in &facts.accounts {
         let Some(found) = &account.found else { continue };
@@ -42,13 +33,30 @@ pub(super) fn judge(facts: &Facts, findings: &mut Findings) {
             rules::passkey_scope(passkeys, name, &found.scope),
             "The passkey policy takes the account in.",
         );
-        findings.rule(
-            "passScope",
-            name,
-            rules::pass_scope(passes, name, &found.scope),
-            "The Temporary Access Pass policy takes the account in.",
-        );
+        if !question.without_pass {
+            findings.rule(
+                "passScope",
+                name,
+                rules::pass_scope(&facts.passes, name, &found.scope),
+                "The Temporary Access Pass policy takes the account in.",
+            );
+        }
         models(facts, account, found, findings);
+    }
+}
+
+fn passes(facts: &Facts, findings: &mut Findings) {
+    let pass = rules::passes_enabled(&facts.passes, 60);
+    let good = "The method is enabled.";
+    if let Some(pass) = findings.rule("passesEnabled", PASSES, pass, good) {
+        match rules::one_time(pass) {
+            Some(found) => {
+                let change =
+                    "Have the person and the key ready, or allow passes that are good more than once.";
+                findings.add("passOnce", PASSES, Outcome::Warning, &found, change);
+            }
+            None => findings.pass("passOnce", PASSES, "A pass may be good for several sign-ins."),
+        }
     }
 }
 
