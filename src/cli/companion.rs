@@ -14,6 +14,7 @@ mod preflight;
 mod register;
 mod report;
 mod route;
+mod run_files;
 mod setup;
 mod sign_out;
 mod submit;

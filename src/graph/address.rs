@@ -203,12 +203,6 @@ impl Service {
         self.cloud.is_none()
     }
 
-    /// Whether it issues creation options, so that keys can be registered on behalf of their accounts.
-    #[must_use]
-    pub fn issues_creation_options(&self) -> bool {
-        !self.lacks().contains(&Feature::CreationOptions)
-    }
-
     /// The page where a person adds a security key.
     #[must_use]
     pub fn security_info(&self) -> String {
@@ -270,16 +264,6 @@ mod tests {
         ] {
             assert!(Service::parse(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn only_the_global_cloud_issues_creation_options() {
-        for cloud in Cloud::ALL {
-            let issues = Service::cloud(cloud).issues_creation_options();
-            assert_eq!(issues, cloud == Cloud::Global, "{cloud:?}");
-        }
-        let sandbox = Service::parse("http://127.0.0.1:8080").unwrap();
-        assert!(sandbox.issues_creation_options());
     }
 
     #[test]

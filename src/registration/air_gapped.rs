@@ -13,13 +13,12 @@ use time::OffsetDateTime;
 
 use super::compare;
 use super::proof::Prover;
-use super::report::{self, Failure, KeyReport, Report};
-use super::{Ledger, OnWrongKey, Registration, RegistrationError, conditions};
+use super::report::KeyReport;
+use super::{OnWrongKey, Registration, RegistrationError, conditions};
 use crate::graph::{Client, Passkey, User, method_id};
 use crate::id::{Aaguid, Upn};
 use crate::key::KeyBus;
 use crate::key::registration::Made;
-use crate::manifest::Manifest;
 use crate::manifest::schema::{MadePasskey, PreparedKey};
 use crate::tenant::rules;
 
@@ -33,99 +32,14 @@ pub enum Proving {
 }
 
 impl<B: KeyBus + ?Sized> Registration<'_, B> {
-    /// Posts the passkeys of the chosen keys, one after the other, and stops at the first that fails.
-    ///
-    /// `report` is filled in as far as things went, in any case; the error is the one that stopped the run.
-    pub fn submit(
-        &mut self,
-        manifest: &Manifest,
-        keys: &[&PreparedKey],
-        proving: Proving,
-        report: &mut Report,
-        ledger: &mut dyn Ledger,
-    ) -> Result<(), RegistrationError> {
-        report.keys = keys
-            .iter()
-            .map(|key| KeyReport {
-                label: key.label.to_string(),
-                account: key.account.to_string(),
-                aaguid: key.model.aaguid.to_string(),
-                result: "notTried".into(),
-                ..KeyReport::default()
-            })
-            .collect();
-        let result = self.submit_all(manifest, keys, proving, report, ledger);
-        report.finished = Some(OffsetDateTime::now_utc());
-        report.result = match &result {
-            Ok(()) => "registered".into(),
-            Err(error) => {
-                report.error = Some(Failure::from(error));
-                error.code().into()
-            }
-        };
-        result
-    }
-
-    fn submit_all(
-        &mut self,
-        manifest: &Manifest,
-        keys: &[&PreparedKey],
-        proving: Proving,
-        report: &mut Report,
-        ledger: &mut dyn Ledger,
-    ) -> Result<(), RegistrationError> {
-        conditions::service(self.graph.service(), self.options.route)?;
-        let organization = self.graph.organization()?;
-        report.tenant = Some(report::Tenant {
-            id: organization.id.clone(),
-            display_name: organization.display_name.clone(),
-            sandbox: organization.mark != crate::graph::Mark::Absent,
-        });
-        conditions::tenant(manifest, &organization)?;
-        // Before the first post: a manifest that is not whole of this kind is not begun with.
-        for key in keys {
-            check(key, &organization.id)?;
-        }
-        let mut open = 0;
-        for (index, key) in keys.iter().enumerate() {
-            self.voice.say(&format!(
-                "Key {} of {}: label {} for {}",
-                index + 1,
-                keys.len(),
-                key.label,
-                key.account
-            ));
-            let entry = &mut report.keys[index];
-            let result = ledger.begin(key).and_then(|()| {
-                let result = self.submit_one(&organization.id, key, proving, entry);
-                // Given back in any case; the first error is the one that is told.
-                let ended = ledger.end(key, &organization.id, entry);
-                result.and(ended)
-            });
-            if let Err(error) = result {
-                entry.result = error.code().into();
-                entry.error = Some(Failure::from(&error));
-                return Err(error);
-            }
-            open += usize::from(entry.result == NOT_PROVEN);
-        }
-        if open > 0 {
-            self.voice.say(&format!(
-                "{open} of {} passkeys are registered and not proven: plug in the key and repeat the command with \
-                 `--prove`.",
-                keys.len()
-            ));
-        }
-        Ok(())
-    }
-
+    /// Posts the passkey of one key, and has the key prove it where it is here.
     pub(super) fn submit_one(
         &mut self,
         tenant: &str,
         key: &PreparedKey,
-        proving: Proving,
         report: &mut KeyReport,
     ) -> Result<(), RegistrationError> {
+        let proving = self.options.proving;
         let (made, public_key) = check(key, tenant)?;
         let user = account(self.graph, &key.account)?;
         report.user_id = Some(user.id.clone());
@@ -240,10 +154,13 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
 }
 
 /// The result of a key whose passkey is in the tenant and that was not asked.
-const NOT_PROVEN: &str = "registeredNotProven";
+pub(super) const NOT_PROVEN: &str = "registeredNotProven";
 
 /// The passkey of a key in the manifest, checked from its bytes, and its public key (`COSE_Key`).
-fn check<'k>(key: &'k PreparedKey, tenant: &str) -> Result<(&'k MadePasskey, Vec<u8>), RegistrationError> {
+pub(super) fn check<'k>(
+    key: &'k PreparedKey,
+    tenant: &str,
+) -> Result<(&'k MadePasskey, Vec<u8>), RegistrationError> {
     let Some(made) = &key.registration else {
         return Err(RegistrationError::condition(
             format!(

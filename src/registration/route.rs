@@ -1,5 +1,7 @@
 //! The ways of a key into a tenant.
 
+use crate::graph::Feature;
+
 /// How a key is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -19,6 +21,15 @@ impl Route {
             Self::Tap => "tap",
             Self::OnBehalf => "on-behalf",
             Self::AirGapped => "air-gapped",
+        }
+    }
+
+    /// What a cloud must have for it.
+    #[must_use]
+    pub fn needs(self) -> Feature {
+        match self {
+            Self::Tap => Feature::TemporaryAccessPass,
+            Self::OnBehalf | Self::AirGapped => Feature::CreationOptions,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::air_gapped::Proving;
+use super::air_gapped::{self, Proving};
 use super::journal::{Action, Journal, State};
 use super::proof::Prover;
 use super::report::{self, Failure, KeyReport, Report};
@@ -40,6 +40,8 @@ pub enum OnWrongKey {
 pub struct Options {
     /// By which route.
     pub route: Route,
+    /// Whether keys have to be here on the route air-gapped; the other routes need them in any case.
+    pub proving: Proving,
     /// Pause between two looks at the list of passkeys.
     pub poll: Duration,
     /// How long the person may take, and how long a key is waited for.
@@ -131,6 +133,12 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
         });
         conditions::tenant(manifest, &organization)?;
         conditions::one_account_each(manifest)?;
+        if self.options.route == Route::AirGapped {
+            // Before the first post: a manifest that is not whole of this kind is not begun with.
+            for key in keys {
+                air_gapped::check(key, &organization.id)?;
+            }
+        }
         self.voice.say(&format!(
             "Tenant: {} ({})",
             organization.display_name, organization.id
@@ -167,7 +175,7 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                             self.one_by_pass(tenant, key, pin, entry, ledger)
                         }
                         Route::OnBehalf => self.one_on_behalf(tenant, key, &mut known, entry),
-                        Route::AirGapped => self.submit_one(tenant, key, Proving::IfHere, entry),
+                        Route::AirGapped => self.submit_one(tenant, key, entry),
                     }
                 });
                 // Given back in any case; the first error is the one that is told.
@@ -179,6 +187,18 @@ impl<B: KeyBus + ?Sized> Registration<'_, B> {
                 entry.error = Some(Failure::from(&error));
                 return Err(error);
             }
+        }
+        let open = report
+            .keys
+            .iter()
+            .filter(|key| key.result == air_gapped::NOT_PROVEN);
+        let open = open.count();
+        if open > 0 {
+            self.voice.say(&format!(
+                "{open} of {} passkeys are registered and not proven: plug in the key and repeat the command with \
+                 `--prove`.",
+                keys.len()
+            ));
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use glasskey::registration::air_gapped::Proving;
 use glasskey::registration::air_gapped::options::fetch;
 use glasskey::registration::journal::{Action, State};
 use glasskey::registration::{
-    InventoryLedger, Journal, Ledger, NoLedger, OnWrongKey, PersonSteps, Registration, RegistrationError,
-    Report, Voice,
+    InventoryLedger, Journal, Ledger, NoLedger, OnWrongKey, Options, PersonSteps, Registration,
+    RegistrationError, Report, Route, Voice,
 };
 use glasskey::sandbox::{Effect, Settings, User};
 use serde_json::Value;
@@ -112,33 +112,21 @@ fn submit_with(scene: &Scene, manifest: &Manifest, proving: Proving, ledger: &mu
     let _ = std::fs::remove_file(&path);
     let mut journal = Journal::open(&path).unwrap();
     let mut voice = Quiet(Vec::new());
-    let mut report = Report {
-        format: "glasskey-registration-report",
-        version: 1,
-        tool_version: "0",
-        route: "air-gapped",
-        started: OffsetDateTime::now_utc(),
-        finished: None,
-        graph: String::new(),
-        tenant: None,
-        ceremony: String::new(),
-        rehearsal: true,
-        manifest_sha256: String::new(),
-        result: String::new(),
-        recovered_passes: 0,
-        error: None,
-        keys: Vec::new(),
-        roles: Vec::new(),
-    };
+    let graph = scene.client();
+    let mut report = Report::begin(Route::AirGapped, manifest, &graph, String::new());
     let keys: Vec<&PreparedKey> = manifest.keys.iter().collect();
     let result = Registration {
-        graph: &scene.client(),
+        graph: &graph,
         bus: &scene.bus,
         journal: &mut journal,
         voice: &mut voice,
-        options: scene.options,
+        options: Options {
+            route: Route::AirGapped,
+            proving,
+            ..scene.options
+        },
     }
-    .submit(manifest, &keys, proving, &mut report, ledger);
+    .run_with(manifest, &keys, &mut report, ledger);
     let entries = journal.entries().iter().map(|e| (e.action, e.state)).collect();
     std::fs::remove_file(path).unwrap();
     Run {
@@ -429,6 +417,39 @@ fn the_help_of_both_commands_has_examples_and_exit_codes() {
         for part in parts.into_iter().chain(["Examples:", "Exit codes: 0"]) {
             assert!(flat.contains(part), "{command}: {part}");
         }
+    }
+}
+
+#[test]
+fn a_cloud_without_creation_options_is_named_before_anything_is_read() {
+    let refused = |cloud: &str, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
+            .arg("companion")
+            .args(arguments)
+            .args(["--cloud", cloud, "--token-file", "no-such-token"])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let fingerprint = "0".repeat(64);
+    let submit = [
+        "submit",
+        "no-such.age",
+        "--identity",
+        "none",
+        "--station-fingerprint",
+        &fingerprint,
+    ];
+    for command in [&["options", "no-such-plan.toml"][..], &submit] {
+        let (code, said) = refused("us-gov", command);
+        assert_eq!(code, Some(20), "{said}");
+        assert!(
+            said.contains("US Government L4 has no creation options"),
+            "{said}"
+        );
+        let (code, said) = refused("global", command);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(!said.contains("creation options for passkeys"), "{said}");
     }
 }
 

@@ -112,6 +112,7 @@ impl Desk {
                 route: glasskey::registration::Route::Tap,
                 poll: Duration::from_millis(5),
                 wait: Duration::from_secs(20),
+                proving: glasskey::registration::air_gapped::Proving::IfHere,
                 pass_minutes: 60,
                 usable_within: Duration::from_secs(2),
                 audit_wait: Duration::from_secs(2),

@@ -157,6 +157,7 @@ fn register(
             route: Route::OnBehalf,
             poll: Duration::from_millis(20),
             wait: Duration::from_mins(1),
+            proving: glasskey::registration::air_gapped::Proving::IfHere,
             pass_minutes: 60,
             usable_within: Duration::from_secs(5),
             audit_wait: Duration::ZERO,

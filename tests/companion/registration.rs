@@ -242,6 +242,7 @@ impl Scene {
                 route: Route::Tap,
                 poll: Duration::from_millis(30),
                 wait: Duration::from_secs(20),
+                proving: glasskey::registration::air_gapped::Proving::IfHere,
                 pass_minutes: 60,
                 usable_within: Duration::from_secs(5),
                 audit_wait: Duration::from_secs(5),

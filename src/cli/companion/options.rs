@@ -11,6 +11,7 @@ use super::register::exit_of;
 use super::{Exit, Failed, interruptible, usage};
 use crate::cli::input;
 use crate::creation_options::{CreationOptions, FILE};
+use crate::graph::Feature;
 use crate::plan::Plan;
 use crate::registration::air_gapped::options::{LONGEST, SHORTEST, fetch};
 
@@ -47,6 +48,7 @@ pub(super) struct Options {
 impl Options {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
+        self.connection.require(Feature::CreationOptions)?;
         let text = input::read_text(&self.plan).map_err(|what| usage(what, ""))?;
         let plan = Plan::parse(text.expose()).map_err(|problems| {
             usage(

@@ -1,27 +1,25 @@
 //! `glasskey companion register`: the keys of a manifest into a tenant.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::connection::Connection;
-use super::inventory::place::Name;
 use super::opening::{Station, chosen};
 use super::route::RouteName;
+use super::run_files::RunFiles;
 use super::terminal::Terminal;
 use super::{Exit, Failed, exit_of_inventory, interruptible, usage};
 use crate::graph::{Client, Interrupt};
 use crate::id::Upn;
-use crate::inventory::{Address, Inventory, Origin};
 use crate::key::device::SysRoot;
 use crate::key::{KeyBus, KeyClient};
 use crate::manifest::Manifest;
 use crate::manifest::schema::PreparedKey;
+use crate::registration::air_gapped::Proving;
 use crate::registration::{
-    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration,
-    RegistrationError, Report, Voice as _,
+    OnMismatch, OnWrongKey, Options, Registration, RegistrationError, Report, Voice as _,
 };
 use crate::worker::Launcher;
 
@@ -78,7 +76,6 @@ network; 22 wrong key, or a key that cannot be asked; 23 the tenant holds someth
 time; 25 interrupted; 26 journal or report cannot be written; 50 to 55 inventory (see
 `glasskey companion inventory import --help`).")]
 #[command(group(ArgGroup::new("fingerprint").required(true).args(["station_fingerprint", "station_fingerprint_file"])))]
-#[expect(clippy::struct_excessive_bools, reason = "a command line has switches")]
 pub(super) struct Register {
     /// The manifest from the ceremony's stick.
     manifest: PathBuf,
@@ -95,19 +92,8 @@ pub(super) struct Register {
     /// Registers the keys of this account only; may be given several times.
     #[arg(long = "account", value_name = "UPN")]
     accounts: Vec<Upn>,
-    /// Writes the report to this file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// The journal of writes to the tenant [default: the manifest's path and `.journal`].
-    #[arg(long, value_name = "FILE")]
-    journal: Option<PathBuf>,
-    /// Claims each key in this inventory (file, or `postgres://USER@HOST/DATABASE`) and records what became of it.
-    ///
-    /// The manifest is taken in first. A key that another run has claimed, or that is for another account, stops the run.
-    #[arg(long, value_name = "FILE|URL")]
-    inventory: Option<String>,
     #[command(flatten)]
-    name: Name,
+    files: RunFiles,
     /// Also writes each Temporary Access Pass to this file (for rehearsals); it is removed with the pass.
     #[arg(long, value_name = "FILE")]
     tap_file: Option<PathBuf>,
@@ -135,9 +121,6 @@ pub(super) struct Register {
     /// What to do when another key is plugged in [default: wait on a terminal, else stop].
     #[arg(long, value_enum)]
     on_wrong_key: Option<WrongKeyChoice>,
-    /// Prints the report to stdout.
-    #[arg(long)]
-    json: bool,
     /// Starts without asking, and replaces a pass that somebody else created.
     #[arg(long)]
     yes: bool,
@@ -172,16 +155,10 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
     if !register.yes && terminal.interactive && terminal.ask("Begin?") != Some(true) {
         return Err(usage("Nothing was begun.", ""));
     }
-    let path = journal_path(register);
-    let mut journal = Journal::open(&path).map_err(|error| {
-        let what = format!("The journal {} cannot be used: {error}", path.display());
-        (
-            Exit::File,
-            what,
-            "Close the other run, or give `--journal`.".into(),
-        )
-    })?;
-    let mut ledger = ledger(register, &manifest, &digest)?;
+    let mut journal = register.files.journal(&register.manifest)?;
+    let mut ledger = register
+        .files
+        .ledger("companion register", &register.station, &manifest, &digest)?;
     let mut report = Report::begin(register.route.route(), &manifest, &graph, digest);
     let interactive = terminal.interactive;
     let mut registration = Registration {
@@ -199,32 +176,14 @@ fn register_keys(register: &Register, bus: &dyn KeyBus, interrupt: Interrupt) ->
             }
             registration.assign_roles(&manifest, &mut report, &mut *ledger)
         });
-    deliver(register, &report)?;
+    register.files.deliver(&report)?;
     result.map_err(|error| (exit_of(&error), error.to_string(), error.hint()))
-}
-
-/// How long a claim outlives a run that died.
-const LEASE: Duration = Duration::from_mins(10);
-
-/// The inventory that was named, with this manifest's keys in it.
-fn ledger(register: &Register, manifest: &Manifest, sha256: &str) -> Result<Box<dyn Ledger>, Failed> {
-    let Some(inventory) = &register.inventory else {
-        return Ok(Box::new(NoLedger));
-    };
-    let address = Address::parse(inventory)?;
-    let author = register.name.author("companion register");
-    let origin = Origin {
-        manifest,
-        station: register.station.fingerprint()?,
-        sha256,
-    };
-    Inventory::open_or_create(&address)?.import(&[origin], &author)?;
-    Ok(Box::new(InventoryLedger::new(address, author, LEASE)?))
 }
 
 fn options(register: &Register, interactive: bool) -> Options {
     Options {
         route: register.route.route(),
+        proving: Proving::IfHere,
         poll: Duration::from_secs(register.poll_seconds),
         wait: Duration::from_mins(register.wait_minutes),
         pass_minutes: register.pass_minutes,
@@ -242,14 +201,6 @@ fn options(register: &Register, interactive: bool) -> Options {
         },
         replace_foreign_pass: register.yes,
     }
-}
-
-fn journal_path(register: &Register) -> PathBuf {
-    register.journal.clone().unwrap_or_else(|| {
-        let mut path = register.manifest.clone().into_os_string();
-        path.push(".journal");
-        path.into()
-    })
 }
 
 pub(super) fn exit_of(error: &RegistrationError) -> Exit {
@@ -282,23 +233,4 @@ fn announce(terminal: &mut Terminal, manifest: &Manifest, keys: &[&PreparedKey],
     for key in keys {
         terminal.say(&format!("  label {}  {}", key.label, key.account));
     }
-}
-
-fn deliver(register: &Register, report: &Report) -> Result<(), Failed> {
-    let file = |error: &dyn std::fmt::Display| {
-        (
-            Exit::File,
-            format!("The report cannot be written: {error}"),
-            "The tenant is as the messages above say.".to_owned(),
-        )
-    };
-    let mut json = serde_json::to_vec_pretty(report).map_err(|e| file(&e))?;
-    json.push(b'\n');
-    if register.json {
-        io::stdout().write_all(&json).map_err(|e| file(&e))?;
-    }
-    if let Some(path) = &register.report {
-        std::fs::write(path, &json).map_err(|e| file(&e))?;
-    }
-    Ok(())
 }

@@ -27,10 +27,7 @@ impl RouteName {
 
     /// What a cloud must have for it.
     pub(super) fn feature(self) -> Feature {
-        match self {
-            Self::Tap => Feature::TemporaryAccessPass,
-            Self::OnBehalf | Self::AirGapped => Feature::CreationOptions,
-        }
+        self.route().needs()
     }
 
     /// The command whose permissions it needs (`tenant::permissions`).

@@ -1,31 +1,23 @@
 //! `glasskey companion submit`: passkeys that keys made at the station, from the manifest into a tenant.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::connection::Connection;
-use super::inventory::place::Name;
 use super::opening::{Station, chosen};
 use super::register::exit_of;
+use super::route::RouteName;
+use super::run_files::RunFiles;
 use super::terminal::Terminal;
-use super::{Exit, Failed, interruptible, usage};
+use super::{Failed, interruptible, usage};
 use crate::id::Upn;
-use crate::inventory::{Address, Inventory, Origin};
 use crate::key::KeyClient;
 use crate::key::device::SysRoot;
-use crate::manifest::Manifest;
 use crate::registration::air_gapped::Proving;
-use crate::registration::{
-    InventoryLedger, Journal, Ledger, NoLedger, OnMismatch, OnWrongKey, Options, Registration, Report, Route,
-    Voice as _,
-};
+use crate::registration::{OnMismatch, OnWrongKey, Options, Registration, Report, Route, Voice as _};
 use crate::worker::Launcher;
-
-/// How long a claim outlives a run that died.
-const LEASE: Duration = Duration::from_mins(10);
 
 /// Registers the passkeys that keys made at the station (route air-gapped).
 ///
@@ -63,26 +55,14 @@ pub(super) struct Submit {
     /// Waits for each key and has it prove itself.
     #[arg(long)]
     prove: bool,
-    /// Writes the report to this file.
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
-    /// The journal of writes to the tenant [default: the manifest's path and `.journal`].
-    #[arg(long, value_name = "FILE")]
-    journal: Option<PathBuf>,
-    /// Claims each key in this inventory (file, or `postgres://USER@HOST/DATABASE`) and records what became of it.
-    #[arg(long, value_name = "FILE|URL")]
-    inventory: Option<String>,
     #[command(flatten)]
-    name: Name,
+    files: RunFiles,
     /// Seconds between two looks at the account.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
     poll_seconds: u64,
     /// Minutes that a key is waited for.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=1440))]
     wait_minutes: u64,
-    /// Prints the report to stdout.
-    #[arg(long)]
-    json: bool,
     /// Starts without asking.
     #[arg(long)]
     yes: bool,
@@ -91,6 +71,7 @@ pub(super) struct Submit {
 impl Submit {
     /// Runs the command.
     pub(super) fn run(&self) -> Result<(), Failed> {
+        self.connection.require(RouteName::AirGapped.feature())?;
         let interrupt = interruptible()?;
         let mut terminal = Terminal::new(None, interrupt.clone());
         let (manifest, digest) = self.station.open(&self.manifest, &self.identity)?;
@@ -104,14 +85,11 @@ impl Submit {
         if !self.yes && terminal.interactive && terminal.ask(&question) != Some(true) {
             return Err(usage("Nothing was begun.", ""));
         }
-        let mut journal = self.journal()?;
-        let mut ledger = self.ledger(&manifest, &digest)?;
+        let mut journal = self.files.journal(&self.manifest)?;
+        let mut ledger = self
+            .files
+            .ledger("companion submit", &self.station, &manifest, &digest)?;
         let mut report = Report::begin(Route::AirGapped, &manifest, &graph, digest);
-        let proving = if self.prove {
-            Proving::Always
-        } else {
-            Proving::IfHere
-        };
         let wait_for_right_key = terminal.interactive;
         let bus = KeyClient::new(Launcher::current(), SysRoot::default());
         let result = Registration {
@@ -121,14 +99,19 @@ impl Submit {
             voice: &mut terminal,
             options: self.options(wait_for_right_key),
         }
-        .submit(&manifest, &keys, proving, &mut report, &mut *ledger);
-        self.deliver(&report)?;
+        .run_with(&manifest, &keys, &mut report, &mut *ledger);
+        self.files.deliver(&report)?;
         result.map_err(|error| (exit_of(&error), error.to_string(), error.hint()))
     }
 
     fn options(&self, wait_for_right_key: bool) -> Options {
         Options {
             route: Route::AirGapped,
+            proving: if self.prove {
+                Proving::Always
+            } else {
+                Proving::IfHere
+            },
             poll: Duration::from_secs(self.poll_seconds),
             wait: Duration::from_mins(self.wait_minutes),
             pass_minutes: 0,
@@ -141,55 +124,6 @@ impl Submit {
                 OnWrongKey::Stop
             },
             replace_foreign_pass: false,
-        }
-    }
-
-    fn journal(&self) -> Result<Journal, Failed> {
-        let path = self.journal.clone().unwrap_or_else(|| {
-            let mut path = self.manifest.clone().into_os_string();
-            path.push(".journal");
-            path.into()
-        });
-        Journal::open(&path).map_err(|error| {
-            let what = format!("The journal {} cannot be used: {error}", path.display());
-            let hint = "Close the other run, or give `--journal`.";
-            (Exit::File, what, hint.to_owned())
-        })
-    }
-
-    /// The inventory that was named, with this manifest's keys in it.
-    fn ledger(&self, manifest: &Manifest, sha256: &str) -> Result<Box<dyn Ledger>, Failed> {
-        let Some(inventory) = &self.inventory else {
-            return Ok(Box::new(NoLedger));
-        };
-        let address = Address::parse(inventory)?;
-        let author = self.name.author("companion submit");
-        let origin = Origin {
-            manifest,
-            station: self.station.fingerprint()?,
-            sha256,
-        };
-        Inventory::open_or_create(&address)?.import(&[origin], &author)?;
-        Ok(Box::new(InventoryLedger::new(address, author, LEASE)?))
-    }
-
-    fn deliver(&self, report: &Report) -> Result<(), Failed> {
-        let file = |error: io::Error| {
-            let what = format!("The report cannot be written: {error}");
-            (
-                Exit::File,
-                what,
-                "The tenant is as the messages above say.".to_owned(),
-            )
-        };
-        let mut json = serde_json::to_vec_pretty(report).map_err(|e| file(e.into()))?;
-        json.push(b'\n');
-        if self.json {
-            io::stdout().write_all(&json).map_err(file)?;
-        }
-        match &self.report {
-            Some(path) => std::fs::write(path, &json).map_err(file),
-            None => Ok(()),
         }
     }
 }
