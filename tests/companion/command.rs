@@ -196,6 +196,30 @@ fn on_behalf_needs_no_terminal_for_a_pass_and_is_refused_where_it_does_not_exist
 }
 
 #[test]
+fn the_help_has_the_options_of_signing_in_under_one_heading_and_no_others() {
+    for command in [&["register"][..], &["preflight"], &["drill", "run"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
+            .arg("companion")
+            .args(command)
+            .arg("--help")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (options, signing_in) = text.split_once("\nSigning in:\n").unwrap();
+        let signing_in = signing_in.split("\nExample").next().unwrap();
+        for option in ["--sign-in", "--client-id", "--certificate-key", "--remember"] {
+            assert!(
+                signing_in.contains(&format!("      {option}")),
+                "{command:?} {option}"
+            );
+        }
+        let named = |text: &str| text.lines().filter(|l| l.starts_with("      --")).count();
+        assert_eq!(named(signing_in), 7, "{command:?}: {signing_in}");
+        assert!(named(options) > 5, "{command:?}");
+    }
+}
+
+#[test]
 fn the_help_names_every_exit_code() {
     let output = Command::new(env!("CARGO_BIN_EXE_glasskey"))
         .args(["companion", "register", "--help"])

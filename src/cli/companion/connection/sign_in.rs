@@ -21,12 +21,15 @@ enum Method {
     Certificate,
 }
 
+/// Each option names it: one heading for them all would take in the options that follow.
+const HEADING: &str = "Signing in";
+
 /// Options of signing in.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Signing in")]
 pub(super) struct SignIn {
     /// Fetches a token, in place of `--token-file`, and renews it while the command runs.
     #[arg(
+        help_heading = HEADING,
         id = "sign_in",
         long = "sign-in",
         value_enum,
@@ -37,22 +40,22 @@ pub(super) struct SignIn {
     )]
     method: Option<Method>,
     /// The tenant's id, or one of its domains.
-    #[arg(long, value_name = "TENANT", requires = "sign_in")]
+    #[arg(help_heading = HEADING, long, value_name = "TENANT", requires = "sign_in")]
     tenant: Option<String>,
     /// The application's (client) id in the tenant.
-    #[arg(long, value_name = "GUID", requires = "sign_in")]
+    #[arg(help_heading = HEADING, long, value_name = "GUID", requires = "sign_in")]
     client_id: Option<String>,
     /// The application's certificate (PEM).
-    #[arg(long, value_name = "FILE", requires = "sign_in")]
+    #[arg(help_heading = HEADING, long, value_name = "FILE", requires = "sign_in")]
     certificate: Option<PathBuf>,
     /// Its RSA private key (PEM, PKCS #8) [default: in the certificate's file].
-    #[arg(long, value_name = "FILE", requires = "certificate")]
+    #[arg(help_heading = HEADING, long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
     /// Asks a person for the permissions as well that the command can do without.
-    #[arg(long, requires = "sign_in")]
+    #[arg(help_heading = HEADING, long, requires = "sign_in")]
     optional_permissions: bool,
     /// Keeps a person's sign-in for the next command, in the kernel's memory: until logout, `companion sign-out`, or 8 hours.
-    #[arg(long, requires = "sign_in")]
+    #[arg(help_heading = HEADING, long, requires = "sign_in")]
     remember: bool,
 }
 
